@@ -1,0 +1,11 @@
+"""Behaviour: data sets, the LoRA adapter that labels tickets, its calibration, and the encoder that serves both.
+
+Knows nothing of documents. The one folder that imports torch, transformers and peft.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Tokenizers are called from one thread here, and their own pool warns when a process forks.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,0 +1,122 @@
+"""The adapter's card: its figures on the sealed holdout beside the cheap methods, with paired tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters.baselines import METHODS, predict
+from adapters.classifier import scores_of
+from adapters.dataset import Row, Split, fingerprint
+from adapters.encoder import Encoder
+from adapters.metrics import Floats, Ints, coverage_at_risk, mcnemar, scores
+from adapters.model import load_adapter
+from domains.spec import Domain, IntegrityError
+
+ADAPTER = "LoRA adapter"
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFigures:
+    """The figures of one field: method -> scores, and the paired test of the adapter against each other method."""
+
+    methods: dict[str, dict[str, float | None]]
+    mcnemar_p: dict[str, float]
+    coverage_at_5_percent_risk: float
+    abstained: float
+    accuracy_when_not_abstaining: float | None
+
+
+def open_sealed(path: Path) -> Path:
+    """The path of a sealed file, after its checksum in `SEAL.json` beside it has been compared.
+
+    Raises:
+        IntegrityError: the file was changed after it was sealed, or was never sealed.
+    """
+    seals: Mapping[str, str] = json.loads((path.parent / "SEAL.json").read_text(encoding="utf-8"))
+    if seals.get(path.name) != fingerprint(path):
+        raise IntegrityError(f"{path} is not the file that was sealed.", "Restore it, or seal it anew and say so.")
+    return path
+
+
+def evaluate(
+    domain: Domain, folder: Path, encoder: Encoder, split: Split, rows: tuple[Row, ...]
+) -> dict[str, FieldFigures]:
+    """Figures of an adapter and of the cheap methods on `rows`, a field at a time."""
+    name, manifest, heads = load_adapter(folder, domain, encoder.fingerprint)
+    encoder.merge(name, folder)
+    adapter = scores_of(manifest, heads, encoder, name, [row.text for row in rows])
+    figures = {}
+    for field, spec in domain.fields.items():
+        index = {label: i for i, label in enumerate(spec.names)}
+
+        def targets(some: Any, field: str = field, index: dict[str, int] = index) -> Ints:
+            return np.array([index[row.labels[field]] for row in some], dtype=np.int64)
+
+        found = {method: predict(method, encoder, split, rows, targets) for method in METHODS}
+        figures[field] = _field_figures(adapter[field], found, targets(rows), manifest.thresholds[field])
+    return figures
+
+
+def _field_figures(adapter: Floats, cheap: dict[str, Floats], targets: Ints, threshold: float) -> FieldFigures:
+    right = adapter.argmax(1) == targets
+    kept = adapter.max(1) >= threshold
+    everything = {**cheap, ADAPTER: adapter}
+    return FieldFigures(
+        methods={m: asdict(scores(p.argmax(1), targets, p)) for m, p in everything.items()},
+        mcnemar_p={m: mcnemar(right, p.argmax(1) == targets) for m, p in cheap.items()},
+        coverage_at_5_percent_risk=coverage_at_risk(adapter, targets, 0.05),
+        abstained=float(1 - kept.mean()),
+        accuracy_when_not_abstaining=float(right[kept].mean()) if kept.any() else None,
+    )
+
+
+def write_card(folder: Path, domain: Domain, figures: dict[str, FieldFigures], facts: dict[str, Any]) -> None:
+    """Write `card.json` and `card.md` beside the weights."""
+    content = {**facts, "fields": {name: asdict(f) for name, f in figures.items()}}
+    (folder / "card.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / "card.md").write_text(_markdown(domain, figures, facts), encoding="utf-8")
+
+
+def _markdown(domain: Domain, figures: dict[str, FieldFigures], facts: dict[str, Any]) -> str:
+    lines = [f"# {facts['id']}: labels for {domain.title}", ""]
+    lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in facts.items()]
+    lines += ["", "Figures on the sealed holdout. ECE: expected calibration error, 15 bins, lower is better. p: exact"]
+    lines += ["McNemar test of the adapter against the method on the same tickets.", ""]
+    for name, field in figures.items():
+        lines += [f"## {name}", "", "| method | accuracy | macro-F1 | ECE | p |", "| --- | --- | --- | --- | --- |"]
+        for method, found in field.methods.items():
+            p = field.mcnemar_p.get(method)
+            ece = found["calibration_error"]
+            lines.append(
+                f"| {method} | {found['accuracy']:.3f} | {found['macro_f1']:.3f} | "
+                f"{'' if ece is None else f'{ece:.3f}'} | {'' if p is None else f'{p:.3f}'} |"
+            )
+        lines += ["", verdict(field), ""]
+    lines += ["## Limits", "", "English only, tickets of this domain only. Written by us, not by customers: expect"]
+    lines += ["other figures on other tickets, and measure them before you rely on the labels.", ""]
+    return "\n".join(lines)
+
+
+def verdict(field: FieldFigures) -> str:
+    """In words: does tuning beat the best cheap method of this field?"""
+    best = max(field.mcnemar_p, key=lambda m: field.methods[m]["accuracy"] or 0.0)
+    lift = (field.methods[ADAPTER]["accuracy"] or 0.0) - (field.methods[best]["accuracy"] or 0.0)
+    seen = field.mcnemar_p[best] < SIGNIFICANT
+    if not seen:
+        words = f"No difference shown against the best cheap method ({best}, {lift:+.3f})."
+    elif lift > 0:
+        words = f"Tuning beats the best cheap method ({best}) by {lift:+.3f}."
+    else:
+        words = f"**Tuning loses to {best} ({lift:+.3f}).**"
+    kept = field.accuracy_when_not_abstaining
+    return (
+        f"{words} Abstains on {field.abstained:.0%}; right on {0.0 if kept is None else kept:.1%} of the rest. "
+        f"Coverage at 5 % risk: {field.coverage_at_5_percent_risk:.0%}."
+    )

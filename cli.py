@@ -1,0 +1,44 @@
+"""The `formfact` command, put together from each folder's `commands.py`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from domains.spec import FormfactError
+
+app = typer.Typer(
+    name="formfact",
+    help="Tune for form, retrieve for facts: label support tickets, and answer them from cited documents.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _assemble() -> None:
+    from adapters.commands import app as adapters  # noqa: PLC0415
+    from domains.commands import app as domains  # noqa: PLC0415
+    from evals.commands import app as evals  # noqa: PLC0415
+    from service.commands import add_to  # noqa: PLC0415
+
+    app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
+    app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
+    app.add_typer(evals, name="evals", help="Run the eval cases.")
+    add_to(app)
+
+
+def main() -> None:
+    """Run the command line; a named error is told in words and exits with 1."""
+    _assemble()
+    try:
+        app()
+    except FormfactError as error:
+        Console(stderr=True).print(f"[bold red]formfact:[/] {error}", highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

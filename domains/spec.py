@@ -1,0 +1,261 @@
+"""What a domain must define, and the errors that every layer shares.
+
+A domain is a folder with `domain.yaml` (taxonomy, audiences, slots, reply formats), `formats/` (Jinja templates),
+`documents/`, `tickets/`, `cases/` and `adapter/`. This module reads and checks the definition; it knows nothing of
+retrieval, models or HTTP.
+
+Errors (each carries a remedy in words, and whether a retry may help):
+
+    FormfactError
+    ├── InvalidInput            what was sent is wrong
+    │   ├── TooLarge            … or larger than a limit
+    │   └── UnsupportedMedia    … or of a type that nobody here reads
+    ├── NotFound                it does not exist, or not for this caller
+    ├── Conflict                it contradicts what is stored
+    ├── NotConfigured           a setting is missing
+    ├── Unavailable             another process or service is in the way; retry
+    ├── IntegrityError          stored bytes are not what they should be
+    └── DomainError             the domain's folder is incomplete or contradicts itself
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+DOMAINS = Path(__file__).parent
+
+
+class FormfactError(Exception):
+    """Anything that went wrong in a way we can name.
+
+    Args:
+        detail: what is wrong, in words for the person who must act.
+        remedy: what to do about it.
+    """
+
+    retry: ClassVar[bool] = False
+
+    def __init__(self, detail: str, remedy: str = "") -> None:
+        super().__init__(f"{detail} {remedy}".strip())
+        self.detail = detail
+        self.remedy = remedy
+
+
+class InvalidInput(FormfactError):
+    """What was sent is wrong; `field` names the part."""
+
+    def __init__(self, detail: str, remedy: str = "", field: str = "") -> None:
+        super().__init__(detail, remedy)
+        self.field = field
+
+
+class TooLarge(InvalidInput):
+    """Larger than a limit that a setting holds."""
+
+
+class UnsupportedMedia(InvalidInput):
+    """Of a type that no reader here reads."""
+
+
+class NotFound(FormfactError):
+    """It does not exist, or not for this caller: the two are never told apart."""
+
+
+class Conflict(FormfactError):
+    """It contradicts what is stored."""
+
+
+class NotConfigured(FormfactError):
+    """A setting is missing."""
+
+
+class Unavailable(FormfactError):
+    """Another process or service is in the way."""
+
+    retry: ClassVar[bool] = True
+
+
+class IntegrityError(FormfactError):
+    """Stored bytes are not what they should be: a checksum, a label map, a schema."""
+
+
+class DomainError(FormfactError):
+    """The domain's folder is incomplete or contradicts itself."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Label(_Frozen):
+    """One value of a field; `description` is what an annotator reads."""
+
+    description: str
+    format: str | None = None
+
+
+class LabelField(_Frozen):
+    """One question that the classifier answers about a ticket."""
+
+    description: str
+    labels: dict[str, Label]
+    ordinal: bool = False
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {k: {"description": v} if isinstance(v, str) else v for k, v in value.items()}
+
+    @model_validator(mode="after")
+    def _at_least_two(self) -> LabelField:
+        if len(self.labels) < 2:
+            raise ValueError("a field needs two labels or more")
+        return self
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Label names in the order of the file, which is the order of the logits."""
+        return tuple(self.labels)
+
+
+class Slot(_Frozen):
+    """A circumstance that an answer may turn on, with the words that name each value."""
+
+    ask: str
+    values: dict[str, tuple[str, ...]]
+
+
+class Audience(_Frozen):
+    """Who may read. `includes` names the audiences whose members belong to this one too."""
+
+    description: str
+    includes: tuple[str, ...] = ()
+
+
+class ReplyFormat(_Frozen):
+    """A reply format; its template is `formats/<name>.j2`.
+
+    `facts` says whether a reply of this format must state facts (`required`), may (`optional`) or never does
+    (`none`). `action` is what the reply does when no fact is stated.
+    """
+
+    facts: Literal["required", "optional", "none"]
+    action: Literal["answer", "clarify", "handoff"] = "answer"
+
+
+class Domain(_Frozen):
+    """The definition of a domain; see `domains/support/domain.yaml` for one with every part."""
+
+    name: str
+    title: str
+    description: str
+    time_zone: str
+    languages: tuple[str, ...]
+    encoder: str
+    audiences: dict[str, Audience]
+    slots: dict[str, Slot] = Field(default_factory=dict)
+    fields: dict[str, LabelField]
+    formats: dict[str, ReplyFormat]
+    folder: Path = Field(exclude=True)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which a bare date starts."""
+        return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """`name@sha256:…` over the definition and the templates: what an adapter and a verdict are bound to."""
+        digest = hashlib.sha256()
+        for path in [self.folder / "domain.yaml", *sorted((self.folder / "formats").glob("*.j2"))]:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return f"{self.name}@sha256:{digest.hexdigest()[:16]}"
+
+    def reach(self, audiences: Iterable[str]) -> frozenset[str]:
+        """Every audience whose members may read what is addressed to `audiences`."""
+        named = frozenset(audiences)
+        return named | frozenset(inner for name in named for inner in self.audiences[name].includes)
+
+    def readable_by(self, held: Iterable[str]) -> frozenset[str]:
+        """The audiences that a caller who holds `held` belongs to: those it holds, and those that include one of them."""
+        names = frozenset(held)
+        return names | frozenset(a for a, spec in self.audiences.items() if not names.isdisjoint(spec.includes))
+
+    def widens(self, old: Iterable[str], new: Iterable[str]) -> bool:
+        """Would `new` admit somebody whom `old` does not?"""
+        return not self.reach(new) <= self.reach(old)
+
+    def format_of(self, next_action: str) -> str:
+        """The reply format that a next action leads to."""
+        return self.fields["next_action"].labels[next_action].format or "handoff"
+
+    @field_validator("audiences", mode="before")
+    @classmethod
+    def _short_audiences(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {k: {"description": v} if isinstance(v, str) else v for k, v in value.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Domain:
+        for needed in ("next_action", "needs_facts"):
+            if needed not in self.fields:
+                raise ValueError(f"fields: `{needed}` is missing; the router reads it")
+        if set(self.fields["needs_facts"].labels) != {"facts", "no_facts"}:
+            raise ValueError("fields.needs_facts: the labels must be `facts` and `no_facts`")
+        for name, label in self.fields["next_action"].labels.items():
+            if label.format not in self.formats:
+                raise ValueError(f"fields.next_action.{name}: format `{label.format}` is not among the formats")
+        for name, audience in self.audiences.items():
+            if unknown := set(audience.includes) - set(self.audiences):
+                raise ValueError(f"audiences.{name}: includes {sorted(unknown)}, which nobody declared")
+        for name in REQUIRED_FORMATS - set(self.formats):
+            raise ValueError(f"formats: `{name}` is missing")
+        for name in self.formats:
+            _check_template(self.folder / "formats" / f"{name}.j2")
+        return self
+
+
+# The formats that the service itself falls back on, whatever the labels say.
+REQUIRED_FORMATS = frozenset({"policy_answer", "handoff", "clarify", "conflict"})
+
+
+def _check_template(path: Path) -> None:
+    """Refuse a template that is missing or that states a number: numbers are facts, and facts come from documents."""
+    if not path.is_file():
+        raise ValueError(f"formats: the template {path.name} is missing")
+    prose = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.S)
+    if found := re.search(r"\d|[€$£%]", prose):
+        raise ValueError(f"formats/{path.name}: `{found.group()}` looks like a fact; facts belong in documents")
+
+
+def load_domain(name: str) -> Domain:
+    """Read and check the domain `name` (a folder of `domains/`, or a path).
+
+    Raises:
+        DomainError: the folder or its `domain.yaml` is missing, or the definition contradicts itself.
+    """
+    folder = DOMAINS / name if (DOMAINS / name).is_dir() else Path(name)
+    path = folder / "domain.yaml"
+    if not path.is_file():
+        raise DomainError(
+            f"The domain `{name}` has no {path}.", "Name a folder of domains/, or a path that holds a domain.yaml."
+        )
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Domain(**raw, folder=folder)
+    except yaml.YAMLError as error:
+        raise DomainError(f"{path} is no valid YAML: {error}", "Mend the line it names.") from error
+    except (ValidationError, TypeError) as error:
+        raise DomainError(f"{path}: {error}", "domains/support/domain.yaml shows a complete definition.") from error

@@ -1,0 +1,120 @@
+"""The canonical text of a document, and its passages.
+
+Every reader turns a file into blocks (headings, paragraphs, list items, table rows); `render` makes the one text that
+is stored, cited and hashed: NFC, LF, a block a line, a table row a line that names its columns. `cut` finds the
+passages in it. Offsets are Unicode code points of that text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from retrieval.catalog import Span
+
+PASSAGE_WORDS = 120  # the length at which plain retrieval was measured best on long policy documents
+_LONGEST_BLOCK = 1200  # characters; a longer paragraph is split at sentence ends
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One line of the canonical text. `level` is the depth of a heading, 0 for everything else."""
+
+    kind: str  # "heading", "paragraph", "item" or "row"
+    text: str
+    level: int = 0
+
+    def line(self) -> str:
+        """The block as it stands in the canonical text."""
+        marks = {"heading": "#" * self.level + " ", "item": "- "}
+        return marks.get(self.kind, "") + self.text
+
+
+def clean(text: str) -> str:
+    """One line of NFC text: control characters dropped, white space folded."""
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(c if c.isprintable() or c.isspace() else "" for c in text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def row_block(header: Sequence[str], cells: Sequence[str]) -> Block:
+    """A table row that names its columns: `Plan: Team; Currency: EUR`. Empty cells say nothing and are left out."""
+    pairs = [(clean(h), clean(c)) for h, c in zip(header, cells, strict=False)]
+    return Block("row", "; ".join(f"{h}: {c}" if h else c for h, c in pairs if c))
+
+
+def with_title(blocks: Iterable[Block], title: str) -> list[Block]:
+    """Blocks that begin with a heading: the document's own, or its title."""
+    kept = [b for b in blocks if b.text]
+    if kept and kept[0].kind == "heading":
+        return kept
+    return [Block("heading", clean(title), 1), *kept]
+
+
+def render(blocks: Sequence[Block]) -> str:
+    """The canonical text: a block a line, a blank line before each heading but the first."""
+    lines: list[str] = []
+    for block in blocks:
+        if block.kind == "heading" and lines:
+            lines.append("")
+        lines.append(block.line())
+    return "\n".join(lines) + "\n"
+
+
+def cut(blocks: Sequence[Block]) -> tuple[Span, ...]:
+    """The passages of `render(blocks)`: a table row alone, prose in groups of at most `PASSAGE_WORDS` a heading."""
+    spans: list[Span] = []
+    path: list[Block] = []
+    group: list[tuple[int, int]] = []  # offsets of the prose lines that wait to become a passage
+    words = position = 0
+
+    def close() -> None:
+        nonlocal words
+        if group:
+            spans.append(Span(group[0][0], group[-1][1], _heading(path), "prose"))
+        group.clear()
+        words = 0
+
+    for number, block in enumerate(blocks):
+        position += 1 if block.kind == "heading" and number else 0
+        start, end = position, position + len(block.line())
+        position = end + 1
+        if block.kind == "heading":
+            close()
+            path = [h for h in path if h.level < block.level] + [block]
+        elif block.kind == "row":
+            close()
+            spans.append(Span(start, end, _heading(path), "row"))
+        else:
+            for piece_start, piece_end in _pieces(block.line(), start):
+                size = len(block.line()[piece_start - start : piece_end - start].split())
+                if words and words + size > PASSAGE_WORDS:
+                    close()
+                group.append((piece_start, piece_end))
+                words += size
+    close()
+    return tuple(spans)
+
+
+def _heading(path: Sequence[Block]) -> str:
+    return " > ".join(block.text for block in path)
+
+
+def _pieces(line: str, start: int) -> list[tuple[int, int]]:
+    """Offsets of a line, split at sentence ends where it is very long."""
+    if len(line) <= _LONGEST_BLOCK:
+        return [(start, start + len(line))]
+    splitter = RecursiveCharacterTextSplitter(
+        separators=[". ", "; ", " ", ""],
+        keep_separator="end",
+        chunk_size=_LONGEST_BLOCK // 2,
+        chunk_overlap=0,
+        add_start_index=True,
+        strip_whitespace=True,
+    )
+    found = splitter.create_documents([line])
+    return [(start + d.metadata["start_index"], start + d.metadata["start_index"] + len(d.page_content)) for d in found]

@@ -1,0 +1,96 @@
+"""What is stated about a document: by the caller, in a side-car `<file>.meta.yaml`, or in front matter, in this order."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import PurePath
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from domains.spec import InvalidInput, UnsupportedMedia
+from ingest.readers import FRONT_MATTER, decode
+
+DOC_ID = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+
+
+def _as_text(value: Any) -> Any:
+    """YAML reads an unquoted date as a date; here it stays the text that was written."""
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Stated = Annotated[str, BeforeValidator(_as_text)]
+
+
+class Metadata(BaseModel):
+    """What one source states; None means that it states nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    doc_id: Annotated[str, Field(pattern=DOC_ID)] | None = None
+    title: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    effective_from: Stated | None = None
+    effective_to: Stated | None = None
+    audience: Annotated[frozenset[str], BeforeValidator(_as_list)] | None = None
+    precedence: Annotated[int, Field(ge=0, le=1000)] | None = None
+    supersedes: Annotated[tuple[str, ...], BeforeValidator(_as_list)] | None = None
+
+    def over(self, other: Metadata) -> Metadata:
+        """What is stated here, and beneath it what `other` states."""
+        stated = {k: v for k, v in self if v is not None}
+        return other.model_copy(update=stated)
+
+
+def stated(source: str, values: dict[str, Any]) -> Metadata:
+    """Check what a source states.
+
+    Raises:
+        InvalidInput: an unknown field, or a value of the wrong shape; the message names the field.
+    """
+    try:
+        return Metadata(**{k: v for k, v in values.items() if v not in (None, "")})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0]) if first["loc"] else "metadata"
+        remedy = "Lower-case letters, digits, dot, dash, underscore." if field == "doc_id" else ""
+        raise InvalidInput(f"{source}: {field}: {first['msg']}.", remedy, field) from None
+    except TypeError:
+        raise InvalidInput(f"{source}: the metadata must be a mapping of names to values.", field="metadata") from None
+
+
+def front_matter(filename: str, data: bytes) -> Metadata:
+    """The metadata between `---` lines at the head of a text file; nothing for other files."""
+    if PurePath(filename).suffix.lower() not in (".md", ".markdown", ".txt"):
+        return Metadata()
+    try:
+        found = FRONT_MATTER.match(decode(filename, data))
+    except UnsupportedMedia:
+        return Metadata()  # the reader refuses the file by name
+    return _from_yaml(filename, found.group(1)) if found else Metadata()
+
+
+def side_car(filename: str, data: bytes) -> Metadata:
+    """The metadata in a `.meta.yaml` file."""
+    return _from_yaml(filename, decode(filename, data))
+
+
+def _from_yaml(filename: str, text: str) -> Metadata:
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{filename}: the metadata is no valid YAML: {error}", "Mend the line it names.") from None
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{filename}: the metadata must be a mapping of names to values.", field="metadata")
+    return stated(filename, values)
+
+
+def derived(filename: str, title: str) -> Metadata:
+    """What follows from the file where nobody states it: an identifier from its name, a title from its heading."""
+    slug = re.sub(r"[^a-z0-9._-]+", "-", PurePath(filename).stem.lower()).strip("-.")[:100]
+    return stated(filename, {"doc_id": slug or None, "title": title[:300] or slug})

@@ -1,0 +1,296 @@
+"""One reader a file type: bytes to blocks. A table maps endings to readers; a new type is a new row.
+
+Markdown by markdown-it, HTML by Beautiful Soup on lxml, PDF by pdfplumber (text with font sizes, ruled tables), DOCX
+by python-docx, CSV by the standard library. What a file is refused for is told by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import re
+import statistics
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import Any
+
+import docx
+import pdfplumber
+from bs4 import BeautifulSoup, Tag
+from charset_normalizer import from_bytes
+from docx.table import Table as DocxTable
+from docx.text.paragraph import Paragraph as DocxParagraph
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from pdfminer.pdfdocument import PDFPasswordIncorrect
+
+from domains.spec import InvalidInput, UnsupportedMedia
+from ingest.blocks import Block, clean, row_block
+
+logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns about fonts that it reads all the same
+
+MAX_PDF_PAGES = 400
+MAX_UNPACKED_BYTES = 100_000_000
+
+
+def read(filename: str, data: bytes) -> list[Block]:
+    """Read a file into blocks.
+
+    Raises:
+        UnsupportedMedia: no reader for the ending, or bytes that are no text.
+        InvalidInput: the file is empty, damaged, encrypted, or holds no words.
+    """
+    ending = PurePath(filename).suffix.lower()
+    if ending not in READERS:
+        raise UnsupportedMedia(
+            f"{filename}: files that end in `{ending}` are not read.", f"Send one of {', '.join(sorted(READERS))}."
+        )
+    if not data.strip():
+        raise InvalidInput(f"{filename}: the file is empty.", "Send a file with text in it.", "file")
+    blocks = [b for b in READERS[ending](filename, data) if b.text]
+    if not any(b.kind != "heading" for b in blocks):
+        raise InvalidInput(
+            f"{filename}: there are no words in it.", "A scan needs text recognition before it is sent.", "file"
+        )
+    return blocks
+
+
+def decode(filename: str, data: bytes) -> str:
+    """Text of unknown encoding: UTF-8 where it is, else what charset-normalizer finds.
+
+    Raises:
+        UnsupportedMedia: the bytes are no text in any encoding.
+    """
+    refusal = UnsupportedMedia(f"{filename}: this is no text.", "Save it as UTF-8 text.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        best = from_bytes(data).best()
+        if best is None:
+            raise refusal from None
+        text = str(best)
+    if "\0" in text:
+        raise refusal
+    return text
+
+
+def _read_markdown(filename: str, data: bytes) -> Iterator[Block]:
+    tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(_body(decode(filename, data)))
+    header: list[str] = []
+    cells: list[str] = []
+    lists = 0
+    for number, token in enumerate(tokens):
+        match token.type:
+            case "bullet_list_open" | "ordered_list_open":
+                lists += 1
+            case "bullet_list_close" | "ordered_list_close":
+                lists -= 1
+            case "tr_open":
+                cells = []
+            case "thead_close":
+                header = cells
+            case "tr_close" if token.level > 1 and tokens[number - 1].type == "td_close":
+                yield row_block(header, cells)
+            case "inline":
+                yield from _markdown_line(token, tokens[number - 1], lists, cells)
+            case "fence" | "code_block":
+                yield Block("paragraph", clean(token.content))
+
+
+def _markdown_line(token: Token, opener: Token, lists: int, cells: list[str]) -> Iterator[Block]:
+    text = clean("".join(_markdown_text(child) for child in token.children or ()))
+    if opener.type in ("th_open", "td_open"):
+        cells.append(text)
+    elif opener.type == "heading_open":
+        yield Block("heading", text, int(opener.tag[1]))
+    else:
+        yield Block("item" if lists else "paragraph", text)
+
+
+def _markdown_text(child: Token) -> str:
+    return " " if child.type in ("softbreak", "hardbreak") else child.content
+
+
+def _body(text: str) -> str:
+    """The text behind a front matter, if there is one."""
+    return FRONT_MATTER.sub("", text, count=1)
+
+
+FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.S)
+_FURNITURE = ["nav", "header", "footer", "aside", "script", "style", "form", "noscript", "template"]
+_HTML_BLOCKS = ["h1", "h2", "h3", "h4", "h5", "h6", "p", "li", "tr", "blockquote", "pre", "dt", "dd"]
+
+
+def _read_html(filename: str, data: bytes) -> Iterator[Block]:
+    soup = BeautifulSoup(decode(filename, data), "lxml")
+    root = soup.find("main") or soup.find("article") or soup.body or soup
+    for furniture in root.find_all(_FURNITURE):
+        furniture.decompose()
+    for tag in root.find_all(_HTML_BLOCKS):
+        if tag.name == "tr":
+            yield from _html_row(tag)
+        elif not tag.find(_HTML_BLOCKS) and not tag.find_parent(["tr", "li"]):
+            yield _html_block(tag, clean(tag.get_text(" ")))
+        elif tag.name == "li":
+            yield Block("item", clean(" ".join(t.get_text(" ") if isinstance(t, Tag) else str(t) for t in _own(tag))))
+
+
+def _html_block(tag: Tag, text: str) -> Block:
+    text = re.sub(r" ([.,;:!?)])", r"\1", text)
+    if tag.name[0] == "h" and tag.name[1:].isdigit():
+        return Block("heading", text, int(tag.name[1]))
+    return Block("item" if tag.name == "li" else "paragraph", text)
+
+
+def _own(item: Tag) -> list[Any]:
+    """What stands in a list item itself; nested items are blocks of their own."""
+    return [child for child in item.children if not (isinstance(child, Tag) and child.name in ("ul", "ol"))]
+
+
+def _html_row(row: Tag) -> Iterator[Block]:
+    cells = [clean(cell.get_text(" ")) for cell in row.find_all(["th", "td"])]
+    table = row.find_parent("table")
+    first = table.find("tr") if table else None
+    if not row.find("td") or row is first:
+        return
+    header = [clean(cell.get_text(" ")) for cell in first.find_all(["th", "td"])] if first else []
+    yield row_block(header, cells)
+
+
+def _read_csv(filename: str, data: bytes) -> Iterator[Block]:
+    text = decode(filename, data)
+    try:
+        dialect: Any = csv.Sniffer().sniff(text[:4000], delimiters=",;\t|")
+    except csv.Error:
+        dialect = csv.excel
+    rows = [row for row in csv.reader(io.StringIO(text), dialect) if any(cell.strip() for cell in row)]
+    header = [clean(cell) for cell in rows[0]]
+    if not all(header) or len(set(header)) < len(header) or any(re.fullmatch(r"[\d.,\s€$£%-]+", h) for h in header):
+        raise InvalidInput(f"{filename}: the first line names no columns.", "Put a header line above the rows.", "file")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise InvalidInput(
+                f"{filename}: line {number} has {len(row)} cells, the header {len(header)}.", "Mend the line.", "file"
+            )
+        yield row_block(header, row)
+
+
+def _read_pdf(filename: str, data: bytes) -> Iterator[Block]:
+    try:
+        with pdfplumber.open(io.BytesIO(data)) as pdf:
+            if len(pdf.pages) > MAX_PDF_PAGES:
+                raise InvalidInput(
+                    f"{filename}: {len(pdf.pages)} pages; at most {MAX_PDF_PAGES} are read.", "Split it.", "file"
+                )
+            lines = [line for page in pdf.pages for line in _pdf_lines(page)]
+    except InvalidInput:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a damaged PDF raises whatever its damage leads to
+        encrypted = isinstance(error, PDFPasswordIncorrect) or isinstance(error.__cause__, PDFPasswordIncorrect)
+        encrypted = encrypted or any(isinstance(a, PDFPasswordIncorrect) for a in error.args)
+        reason = "it is encrypted" if encrypted else "it is damaged or no PDF"
+        raise InvalidInput(f"{filename}: {reason}.", "Send it unlocked and intact.", "file") from None
+    yield from _pdf_blocks(lines)
+
+
+def _pdf_lines(page: Any) -> list[tuple[str, float, float, Block | None]]:
+    """Lines of a page in reading order: text, font size, gap to the line above in points, or a finished table row."""
+    tables = page.find_tables()
+    boxes = [t.bbox for t in tables]
+    found: list[tuple[float, float, str, float, Block | None]] = []
+    for table in tables:
+        rows = [[cell or "" for cell in row] for row in table.extract()]
+        for offset, row in enumerate(rows[1:]):
+            found.append((table.bbox[1] + offset * 0.01, table.bbox[3], "", 0.0, row_block(rows[0], row)))
+    outside = page.filter(lambda o: not any(_inside(o, box) for box in boxes))
+    for line in outside.extract_text_lines(return_chars=True):
+        size = statistics.median(c["size"] for c in line["chars"])
+        found.append((line["top"], line["bottom"], line["text"], size, None))
+    found.sort(key=lambda item: item[0])
+    above = [0.0, *(bottom for _, bottom, *_ in found)]
+    return [(text, size, top - above[i], row) for i, (top, _, text, size, row) in enumerate(found)]
+
+
+def _inside(thing: Any, box: tuple[float, float, float, float]) -> bool:
+    middle = (thing.get("top", 0) + thing.get("bottom", 0)) / 2
+    return bool(box[1] <= middle <= box[3] and box[0] <= thing.get("x0", 0) <= box[2])
+
+
+def _pdf_blocks(lines: list[tuple[str, float, float, Block | None]]) -> Iterator[Block]:
+    """Lines to blocks: larger type is a heading, a wide gap or a bullet begins a paragraph."""
+    sizes = [size for text, size, _, row in lines if row is None for _ in text.split()]
+    body = statistics.median(sizes) if sizes else 0.0
+    levels = {s: i for i, s in enumerate(sorted({round(s) for s in sizes if s > body * 1.1}, reverse=True), start=1)}
+    paragraph: list[str] = []
+    for text, size, gap, row in lines:
+        level = levels.get(round(size), 0) if size > body * 1.1 else 0
+        bullet = re.match(r"[•●▪–-]\s*", text)
+        if paragraph and (row or level or bullet or gap > body * 0.6):
+            yield _paragraph(paragraph)
+            paragraph = []
+        if row:
+            yield row
+        elif level:
+            yield Block("heading", clean(text), min(level, 6))
+        elif not re.fullmatch(r"(page )?\d+( of \d+)?", text.strip(), re.I):
+            paragraph.append(text)
+    if paragraph:
+        yield _paragraph(paragraph)
+
+
+def _paragraph(lines: list[str]) -> Block:
+    text = clean(" ".join(lines))
+    bullet = re.match(r"[•●▪–-]\s*", text)
+    return Block("item", text[bullet.end() :]) if bullet else Block("paragraph", text)
+
+
+def _read_docx(filename: str, data: bytes) -> Iterator[Block]:
+    damaged = InvalidInput(f"{filename}: it is damaged or no DOCX.", "Save it again as DOCX and send that.", "file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
+                raise InvalidInput(f"{filename}: it unpacks to too much.", "Split the document.", "file")
+        document = docx.Document(io.BytesIO(data))
+    except InvalidInput:
+        raise
+    except Exception:  # noqa: BLE001 -- python-docx raises KeyError, ValueError and more for a broken package
+        raise damaged from None
+    for part in document.iter_inner_content():
+        if isinstance(part, DocxTable):
+            yield from _docx_rows(part)
+        elif isinstance(part, DocxParagraph):
+            yield _docx_block(part)
+
+
+def _docx_rows(table: DocxTable) -> Iterator[Block]:
+    rows = [[cell.text for cell in row.cells] for row in table.rows]
+    yield from (row_block(rows[0], row) for row in rows[1:])
+
+
+def _docx_block(paragraph: DocxParagraph) -> Block:
+    style = (paragraph.style.name if paragraph.style else "") or ""
+    text = clean(paragraph.text)
+    if style == "Title":
+        return Block("heading", text, 1)
+    if style.startswith("Heading"):
+        return Block("heading", text, int(style.rsplit(" ", 1)[-1]) if style[-1].isdigit() else 2)
+    return Block("item" if style.startswith("List") else "paragraph", text)
+
+
+def _read_text(filename: str, data: bytes) -> Iterator[Block]:
+    for paragraph in re.split(r"\n\s*\n", _body(decode(filename, data)).replace("\r\n", "\n")):
+        yield Block("paragraph", clean(paragraph))
+
+
+READERS: dict[str, Callable[[str, bytes], Iterator[Block]]] = {
+    ".csv": _read_csv,
+    ".docx": _read_docx,
+    ".html": _read_html,
+    ".htm": _read_html,
+    ".markdown": _read_markdown,
+    ".md": _read_markdown,
+    ".pdf": _read_pdf,
+    ".txt": _read_text,
+}

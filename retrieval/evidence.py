@@ -1,0 +1,285 @@
+"""From passages to what answers: sentences and table rows, a sufficiency score, and contradictions.
+
+A unit is one sentence or one table row of a passage. Its score joins the cosine of question and unit in context with
+the share of the question's words that the unit covers, each word weighted by how rare it is in what the caller may
+read. A word that stands nowhere there weighs most: a question about a thing that no document names is not answered by
+a document about another thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from langchain_core.embeddings import Embeddings
+from rapidfuzz import fuzz, process
+
+from domains.spec import Domain
+from retrieval.catalog import Passage
+from retrieval.injection import commands_in
+from retrieval.lexical import LexicalIndex, idf, tokens
+from retrieval.questions import Question, sentence_spans
+from retrieval.retriever import Hit, Retriever
+from retrieval.slots import Slots, slots_in
+from retrieval.versions import Version, View
+
+# Chosen on the development cases; `formfact evals run --cases dev` gives their effect.
+SUFFICIENT = 0.56
+_MEANING, _WORDS = 0.55, 0.45  # the two parts of a unit's score
+_WRONG_CIRCUMSTANCE = 0.25  # taken off a sentence about another plan, currency, period or region
+_NO_QUANTITY = 0.08  # taken off a unit without a number where one is asked for
+_CLOSE = 0.05  # how near the best unit another must come to be said beside it
+_RIVAL = 0.12  # … and to count as contradicting it
+_MOST_UNITS = 3
+_MOST_ROWS = 6
+_MOST_STEPS = 9
+
+_AMOUNT = re.compile(r"\d[\d.,]*\s*(EUR|USD|GBP|€|\$|£)|(EUR|USD|GBP|€|\$|£)\s*\d|\bprice\b|\bfree\b|\bno (charge|fee)", re.I)
+_EXPECTED = (
+    (re.compile(r"\bhow (much|expensive)\b|\bpric(e|es|ing)\b|\bcosts?\b|\bfees?\b|\brate\b", re.I), _AMOUNT),
+    (re.compile(r"\bhow (long|many|big|large|fast|soon|often|late)\b|\blimit\b|\bmaximum\b|\bmax\b|\bdeadline\b", re.I), re.compile(r"\d")),
+)
+_HOW_TO = re.compile(r"\bhow (do|can|to|would|should)\b|\bsteps?\b|\bwhere (do|can) (i|we)\b", re.I)
+_QUANTITY = re.compile(
+    r"(?P<n>\d[\d.,:]*\d|\d)\s*(?P<unit>%|percent|(?:business |working )?(?:minutes?|hours?|days?|weeks?|months?|years?)"
+    r"|EUR|USD|GBP|CET|[KMGT]B|users?|files?|signers?|guests?|teams?|requests?|calls?|pages?|attempts?)?",
+    re.I,
+)
+_CONDITION = re.compile(r"^(except|however|but|unless|only|this does not|exceptions?|otherwise|not included)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A sentence or table row: offsets are those of the version's whole text, `text` is verbatim."""
+
+    version: Version
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    score: float = 0.0
+
+    @property
+    def in_context(self) -> str:
+        """The unit with the headings above it: what is compared with the question."""
+        return f"{self.passage.heading}: {self.text}"
+
+    @property
+    def is_row(self) -> bool:
+        return self.passage.kind == "row"
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Column -> cell of a table row."""
+        return dict(part.split(": ", 1) for part in self.text.split("; ") if ": " in part)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found for one question.
+
+    `units` answer it (empty: nothing does), `ask` names the slots on which the answer turns and that nobody gave,
+    `conflict` holds units that contradict each other and that nothing settles, `score` is 0..1.
+    """
+
+    question: Question
+    units: tuple[Unit, ...]
+    score: float
+    ask: tuple[str, ...] = ()
+    conflict: tuple[Unit, ...] = ()
+    hits: tuple[Hit, ...] = ()
+
+
+Evidence = tuple[Finding, ...]
+
+
+class Selector:
+    """Chooses the units that answer a question, in a view.
+
+    Args:
+        domain: its slots.
+        retriever: finds the passages.
+        lexical: gives the term statistics of the view.
+        embedder: compares questions and units.
+    """
+
+    def __init__(self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, embedder: Embeddings) -> None:
+        self._domain, self._retriever, self._lexical, self._embedder = domain, retriever, lexical, embedder
+        self._vocabulary = lru_cache(maxsize=16)(self._read_vocabulary)
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
+
+    def select(self, view: View, asked: Question, given: Slots, limit: int = 8) -> Finding:
+        """What answers `asked` among what the caller may read; `given` is what ticket and context say of the slots."""
+        wanted = {**given, **slots_in(asked.text, self._domain)}
+        hits = self._retriever.search(view, asked.text, asked.context, limit)
+        units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
+        ranked = self._rank(view, asked, wanted, units)
+        if not ranked or ranked[0].score < SUFFICIENT:
+            return Finding(asked, (), ranked[0].score if ranked else 0.0, hits=hits)
+        settled = _settle(ranked)
+        if conflict := _contradiction(settled):
+            return Finding(asked, (), ranked[0].score, conflict=conflict, hits=hits)
+        found = self._rows(settled, wanted) if settled[0].is_row else self._prose(asked, settled)
+        return replace(found, question=asked, score=settled[0].score, hits=hits)
+
+    def _rank(self, view: View, asked: Question, wanted: Slots, units: Sequence[Unit]) -> list[Unit]:
+        if not units:
+            return []
+        weights = self._weights(view, asked, wanted)
+        vectors = self._embed([asked.text, f"{asked.text} {asked.context}", *(u.in_context for u in units)])
+        meaning = np.maximum(vectors[2:] @ vectors[0], vectors[2:] @ vectors[1])
+        scored = [
+            replace(unit, score=round(self._score(asked, wanted, weights, unit, float(cosine)), 3))
+            for unit, cosine in zip(units, meaning, strict=True)
+        ]
+        kept = [u for u in scored if u.score > 0]
+        return sorted(kept, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start))
+
+    def _score(self, asked: Question, wanted: Slots, weights: Mapping[str, float], unit: Unit, cosine: float) -> float:
+        words = set(tokens(unit.in_context)) | set(tokens(unit.version.title))
+        covered = sum(w for term, w in weights.items() if term in words) / (sum(weights.values()) or 1.0)
+        score = _MEANING * cosine + _WORDS * covered
+        named = slots_in(unit.text, self._domain)
+        if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
+            if unit.is_row:
+                return 0.0
+            score -= _WRONG_CIRCUMSTANCE
+        for question, answer in _EXPECTED:
+            if question.search(asked.text) and not answer.search(unit.text):
+                score -= _NO_QUANTITY
+        return score
+
+    def _weights(self, view: View, asked: Question, wanted: Slots) -> dict[str, float]:
+        """The question's terms with their rarity among what the caller may read; misspelt ones are mended first."""
+        passages = max(len(self._retriever.catalog.lengths(view)), 1)
+        known = self._vocabulary(view)
+        terms = {self._mend(term, known) for term in tokens(asked.text)}
+        for slot in wanted:
+            if slot in slots_in(asked.text, self._domain):
+                terms |= {t for value in wanted[slot] for t in tokens(value)}
+        counts = self._lexical.statistics(view, terms)
+        return {term: idf(count, passages) for term, count in counts.items()}
+
+    def _mend(self, term: str, known: frozenset[str]) -> str:
+        if term in known or len(term) < 5 or any(c.isdigit() for c in term):
+            return term
+        best = process.extractOne(term, sorted(known), scorer=fuzz.ratio, score_cutoff=86)
+        return best[0] if best else term
+
+    def _read_vocabulary(self, view: View) -> frozenset[str]:
+        catalog = self._retriever.catalog
+        return frozenset(t for c in view.by_content for p in catalog.passages(c) for t in tokens(p.in_context))
+
+    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit vectors (texts, dimensions); those of units are kept, since the same ones come back."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if len(self._vectors) > 50_000:
+            self._vectors = {}
+        found = dict(zip(new, np.asarray(self._embedder.embed_documents(new), np.float32), strict=True)) if new else {}
+        everything = {**{t: self._vectors[t] for t in texts if t in self._vectors}, **found}
+        self._vectors.update({t: v for t, v in found.items() if t not in texts[:2]})
+        return np.stack([everything[text] for text in texts])
+
+    def _rows(self, ranked: Sequence[Unit], wanted: Slots) -> Finding:
+        """A table row answers, together with those that differ from it only in what nobody gave."""
+        best = ranked[0]
+        same = [u for u in ranked if u.is_row and u.passage.content == best.passage.content]
+        alike = [u for u in same if u.passage.heading == best.passage.heading and u.score >= best.score - _CLOSE]
+        open_slots = [
+            slot
+            for slot in self._domain.slots
+            if slot not in wanted and len({slots_in(u.text, self._domain).get(slot) for u in alike}) > 1
+        ]
+        if len(alike) > _MOST_ROWS and open_slots:
+            return Finding(_NOBODY, (), best.score, ask=tuple(open_slots))
+        if not open_slots:
+            alike = [u for u in alike if u.score >= best.score - _CLOSE / 2][:2]
+        return Finding(_NOBODY, tuple(sorted(alike[:_MOST_ROWS], key=lambda u: u.start)), best.score)
+
+    def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
+        """The best sentence, those nearly as good in the same document, a condition that follows; or all the steps."""
+        best = ranked[0]
+        lines = [u for u in ranked if u.passage.key == best.passage.key and not u.is_row]
+        if _HOW_TO.search(asked.text) and len(steps := [u for u in lines if _is_item(u)]) > 1 and _is_item(best):
+            return Finding(_NOBODY, tuple(sorted(steps, key=lambda u: u.start)[:_MOST_STEPS]), best.score)
+        near = [u for u in ranked if u.version == best.version and u.score >= best.score - _CLOSE][:_MOST_UNITS]
+        after = [u for u in lines if u not in near and _CONDITION.match(u.text) and _follows(u, near)]
+        return Finding(_NOBODY, tuple(sorted({*near, *after[:1]}, key=lambda u: u.start)), best.score)
+
+
+_NOBODY = Question("")
+
+
+def units_of(hit: Hit) -> list[Unit]:
+    """The sentences of a prose passage, or the one row."""
+    passage = hit.passage
+    if passage.kind == "row":
+        return [Unit(hit.version, passage, passage.start, passage.end, passage.text)]
+    units = []
+    position = 0
+    for line in passage.text.split("\n"):
+        mark = 2 if line.startswith("- ") else 0
+        for start, end in sentence_spans(line[mark:]):
+            first = passage.start + position + mark + start
+            units.append(Unit(hit.version, passage, first, first + end - start, line[mark + start : mark + end]))
+        position += len(line) + 1
+    return units
+
+
+def _is_item(unit: Unit) -> bool:
+    """Does the unit begin a list item?"""
+    offset = unit.start - unit.passage.start
+    return unit.passage.text[max(0, offset - 2) : offset] == "- "
+
+
+def _follows(unit: Unit, others: Iterable[Unit]) -> bool:
+    return any(0 <= unit.start - other.end <= 3 for other in others)
+
+
+def quantities(text: str) -> dict[str, set[str]]:
+    """Kind of quantity -> the numbers of that kind in a text: `30 days` is {"day": {"30"}}."""
+    found: dict[str, set[str]] = {}
+    for match in _QUANTITY.finditer(text):
+        unit = (match["unit"] or "").lower().rstrip("s").replace("percent", "%")
+        if unit:
+            found.setdefault(unit, set()).add(match["n"].rstrip(".,:"))
+    return found
+
+
+def _rivals(best: Unit, other: Unit) -> bool:
+    """Do two units of different documents give different numbers of the same kind?"""
+    if best.version.doc_id == other.version.doc_id:
+        return False
+    mine, theirs = quantities(best.text), quantities(other.text)
+    shared = mine.keys() & theirs.keys()
+    return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
+
+
+def _settle(ranked: list[Unit]) -> list[Unit]:
+    """Drop what a document of higher precedence contradicts, among the units that come near the best."""
+    near = [u for u in ranked if u.score >= ranked[0].score - _RIVAL]
+    beaten = {
+        u for u in near for other in near if other.version.precedence > u.version.precedence and _rivals(other, u)
+    }
+    return [u for u in ranked if u not in beaten]
+
+
+def _contradiction(ranked: Sequence[Unit]) -> tuple[Unit, ...]:
+    """The best unit and one of equal standing that contradicts it, or nothing."""
+    best = ranked[0]
+    for other in ranked[1:]:
+        if other.score < best.score - _RIVAL:
+            break
+        if other.version.precedence == best.version.precedence and _rivals(best, other) and _same_subject(best, other):
+            return (best, other)
+    return ()
+
+
+def _same_subject(best: Unit, other: Unit) -> bool:
+    """Half of the shorter unit's words stand in the other: they speak of the same thing."""
+    mine, theirs = set(tokens(best.text)), set(tokens(other.text))
+    return len(mine & theirs) >= 0.5 * min(len(mine), len(theirs))

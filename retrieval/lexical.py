@@ -1,0 +1,100 @@
+"""The lexical index: BM25 over postings in the catalog's database, with the term statistics of what a caller may read.
+
+FTS5 and bm25s count terms over the whole collection, so that a hidden document would move the scores of the visible
+ones; here document frequency and mean length are taken from the caller's view. The postings are plain SQL, written in
+the publishing transaction, the same on SQLite and PostgreSQL.
+
+Scoring is Okapi BM25 as in Robertson & Zaragoza (2009), k1 = 1.2, b = 0.75, with the non-negative inverse document
+frequency of Lucene.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import Stemmer
+from sqlalchemy import Connection, Engine, bindparam, select
+
+from retrieval.tables import postings
+from retrieval.versions import View
+
+K1, B = 1.2, 0.75
+_WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*")
+# Function words alone: a word that can name a thing or a condition ("not", "before", "without") stays.
+STOP_WORDS = frozenset(
+    "a an and are as at be been but by can could did do does for from had has have he hello her hi him his how i if in"
+    " into is it its just me my of on or our please she so some such than thank thanks that the their them then there"
+    " these they this those to us was we were what when where which who whom why will with would you your am dear"
+    " regards about again also any being get got im i'm i’m it's it’s let like much many may".split()
+)
+
+
+def tokens(text: str) -> list[str]:
+    """Stemmed content words of `text`, in order; numbers stay whole (`13.50`, `1,000`)."""
+    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    kept = [w for w in words if w not in STOP_WORDS]
+    # A stemmer object keeps a cache that is not safe across threads; making one costs microseconds.
+    return [t[:60] for t in Stemmer.Stemmer("english", 0).stemWords(kept)]
+
+
+class LexicalIndex:
+    """BM25 over the postings of the contents that a view holds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @staticmethod
+    def write(tx: Connection, content: str, passages: Sequence[Sequence[str]]) -> None:
+        """Write the postings of one content, given the terms of each of its passages."""
+        rows = [
+            {"term": term, "content": content, "ordinal": ordinal, "count": count}
+            for ordinal, terms in enumerate(passages)
+            for term, count in sorted(Counter(terms).items())
+        ]
+        if rows:
+            tx.execute(postings.insert(), rows)
+
+    def statistics(self, view: View, terms: Iterable[str]) -> dict[str, int]:
+        """Document frequency of each term among the passages that the view holds; 0 for a term nobody wrote."""
+        return {term: len(found) for term, found in self._postings(view, terms).items()}
+
+    def search(
+        self, view: View, query: str, lengths: Mapping[tuple[str, int], int], limit: int
+    ) -> list[tuple[tuple[str, int], float]]:
+        """The best passages `(content, ordinal)` with their BM25 scores, ties in the order of the identifiers.
+
+        Args:
+            view: what the caller may read.
+            query: free text.
+            lengths: number of terms of each passage of the view.
+            limit: how many at most.
+        """
+        if not lengths:
+            return []
+        mean = max(sum(lengths.values()) / len(lengths), 1.0)
+        scores: dict[tuple[str, int], float] = defaultdict(float)
+        for found in self._postings(view, set(tokens(query))).values():
+            weight = idf(len(found), len(lengths))
+            for passage, count in found.items():
+                scores[passage] += weight * count * (K1 + 1) / (count + K1 * (1 - B + B * lengths[passage] / mean))
+        ranked = sorted(scores.items(), key=lambda item: (-round(item[1], 4), item[0]))
+        return ranked[:limit]
+
+    def _postings(self, view: View, terms: Iterable[str]) -> dict[str, dict[tuple[str, int], int]]:
+        wanted = sorted(set(terms))
+        found: dict[str, dict[tuple[str, int], int]] = {term: {} for term in wanted}
+        query = select(postings).where(postings.c.term.in_(bindparam("terms", expanding=True)))
+        with self._engine.connect() as connection:
+            for row in connection.execute(query, {"terms": wanted}):
+                if row.content in view.by_content:
+                    found[row.term][row.content, row.ordinal] = row.count
+        return found
+
+
+def idf(document_frequency: int, passages: int) -> float:
+    """Inverse document frequency, at least 0; the rarer the term, the higher."""
+    return math.log1p((passages - document_frequency + 0.5) / (document_frequency + 0.5))

@@ -1,0 +1,94 @@
+"""From a messy ticket to the questions in it: quotes, greetings and signatures dropped, each question on its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retrieval.lexical import tokens
+
+MAX_QUESTIONS = 4
+_MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
+
+_QUOTED = re.compile(r"^\s*(>|on .{5,80} wrote:|-{2,}\s*(original|forwarded) message|(from|sent|to|date|subject): )", re.I)
+_SIGNATURE = re.compile(
+    r"^\s*(--\s*$|sent from my|(many |kind |best |warm |with )*(regards|wishes|thanks|greetings)\b[\s,.!]*(\w+[\s.]*){0,3}$"
+    r"|(cheers|sincerely|yours|thx|ty|thank you|br|rgds)\b[^?]{0,25}$)",
+    re.I,
+)
+_GREETING = re.compile(r"^\s*(hi|hello|hey|dear|good (morning|afternoon|evening|day))\b[^,.!?\n]{0,40}[,.!:]\s*", re.I)
+_ABBREVIATION = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bNo)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bvs)(?<!\betc)(?<!\bapprox)(?<!\bno)"
+_SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"”’)]*(?=\s+[^a-z\s]|\s*$)|\?+|\n\s*\n")
+_ASKS = re.compile(
+    r"\?\s*[\"”’)]*$|^(so |and |also |or |but |then |secondly |second |first |please |pls )*"
+    r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am|has|have)\b"
+    r"|\b(tell me|let (me|us) know|want(ed)? to know|need to know|like to know|wonder(ing|ed)?|not sure|explain|clarify|"
+    r"looking for|i need|we need|i want|we want|i would like|we would like|please (send|confirm|advise|give|quote)|"
+    r"curious|question is|price (of|for)|cost of)\b",
+    re.I,
+)
+_LEANS = re.compile(r"^(and|or|also|then|but|so)\b|\b(it|that|this|they|them|those|these|there|one)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that is asked: `text` as it was written, `context` what else helps to find the answer."""
+
+    text: str
+    context: str = ""
+
+
+def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Question, ...]:
+    """The questions of a ticket, at most `MAX_QUESTIONS`, in their order; the whole ticket where no sentence asks.
+
+    Args:
+        subject: the subject line, may be empty.
+        body: the message that is to be answered.
+        thread: the customer's earlier messages, oldest first.
+    """
+    text = own_words(body)
+    parts = sentences(text)
+    asking = [p for p in parts if _ASKS.search(p) and len(set(tokens(p))) >= 2]
+    pointed = [p for p in asking if p.rstrip("\"”’) ").endswith("?")]
+    chosen = (pointed or asking)[:MAX_QUESTIONS]
+    if not chosen:
+        chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
+    earlier = " ".join(own_words(t) for t in thread[-2:])
+    return tuple(Question(q, _context(q, subject, parts, earlier)) for q in chosen if q)
+
+
+def own_words(text: str) -> str:
+    """The text without quoted mail, greeting and signature; unchanged where nothing would be left."""
+    kept: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if _SIGNATURE.match(line) and any(k.strip() for k in kept):
+            break
+        if not _QUOTED.match(line):
+            kept.append(line)
+    return _GREETING.sub("", "\n".join(kept).strip(), count=1).strip() or text.strip()
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, stripped, with a paragraph's end as a sentence's end."""
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Offsets of the sentences of a text, white space around them left out."""
+    bounds = [0, *(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]
+    spans = []
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        piece = text[start:end]
+        if piece.strip():
+            left = start + len(piece) - len(piece.lstrip())
+            spans.append((left, start + len(piece.rstrip())))
+    return spans
+
+
+def _context(question: str, subject: str, parts: Sequence[str], earlier: str) -> str:
+    """What surrounds a question: subject, the sentence before it, and the thread where the question leans on it."""
+    position = parts.index(question) if question in parts else 0
+    before = parts[position - 1] if position else ""
+    found = [subject, before, earlier if _LEANS.search(question) or len(tokens(question)) < 4 else ""]
+    return " ".join(part for part in found if part)[:600]

@@ -1,0 +1,86 @@
+"""The catalog's tables. Rows of `versions`, `retractions` and `revisions` are append-only; a purge alone deletes."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+from retrieval.instants import Instant
+
+metadata = MetaData()
+
+# Every change to the catalog has a number; what was known at revision r are the rows recorded at or before r.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("change", String(20), nullable=False),  # published | retracted | purged
+    Column("doc_id", String(100), nullable=False),
+    Column("version", Integer),
+    sqlite_autoincrement=True,  # a revision number is never given twice, even after a purge
+)
+
+# Canonical text, once per content hash; passages and postings hang on it.
+contents = Table(
+    "contents",
+    metadata,
+    Column("content", String(64), primary_key=True),  # sha256 of the text
+    Column("text", Text, nullable=False),
+    Column("passages", Integer, nullable=False),
+    Column("terms", Integer, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("source", String(64), primary_key=True),  # sha256 of the bytes
+    Column("bytes", LargeBinary, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("doc_id", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("title", String(300), nullable=False),
+    Column("effective_from", Instant, nullable=False),
+    Column("effective_to", Instant),  # as stated, never derived from later versions
+    Column("audience", JSON, nullable=False),
+    Column("precedence", Integer, nullable=False),
+    Column("supersedes", JSON, nullable=False),
+    Column("content", ForeignKey("contents.content"), nullable=False, index=True),
+    Column("source", ForeignKey("sources.source"), nullable=False),
+    Column("filename", String(300), nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+retractions = Table(
+    "retractions",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("doc_id", String(100), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+)
+
+passages = Table(
+    "passages",
+    metadata,
+    Column("content", ForeignKey("contents.content"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("start", Integer, nullable=False),  # Unicode code points in the content's text
+    Column("end", Integer, nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("kind", String(10), nullable=False),  # prose | row
+    Column("terms", Integer, nullable=False),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("term", String(60), primary_key=True),
+    Column("content", ForeignKey("contents.content"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Index("postings_by_content", "content"),
+)

@@ -1,0 +1,131 @@
+"""The extractive composer: claims are sentences and table rows of the evidence, the rest comes from templates.
+
+Knows nothing of HTTP or of how the evidence was found. A chat-model composer takes the same arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from domains.spec import Domain
+from retrieval.evidence import Evidence, Finding, Unit
+from retrieval.versions import Version
+from service.route import Decision
+
+_MOST_TOLD_QUESTION = 120  # characters of a question that is said back to the customer
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A verbatim piece of a version's text: offsets in Unicode code points, `end` exclusive."""
+
+    n: int
+    version: Version
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement, with the numbers of the citations that it rests on."""
+
+    text: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A reply before it is verified: template segments and claims, nothing else."""
+
+    format: str
+    text: str
+    claims: tuple[Claim, ...] = ()
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A question and the marked claims that answer it, as the templates read it."""
+
+    question: str
+    claims: tuple[str, ...]
+
+
+class ExtractiveComposer:
+    """Puts evidence into the reply format of a decision."""
+
+    name = "extractive"
+
+    def __init__(self, domain: Domain) -> None:
+        self._domain = domain
+
+    def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
+        """Compose the customer's text; a decision that states no fact gives the bare template."""
+        findings = evidence or ()
+        stated = [(f, f.conflict if decision.reason_code == "evidence_conflict" else f.units) for f in findings]
+        if decision.reason_code not in ("answered", "evidence_conflict"):
+            stated = []
+        citations = _cite([unit for _, units in stated for unit in units])
+        numbers = {(c.version.doc_id, c.version.version, c.start): c.n for c in citations}
+        parts: list[_Part] = []
+        claims: list[Claim] = []
+        for finding, units in stated:
+            own = [Claim(_as_text(u), (numbers[u.version.doc_id, u.version.version, u.start],)) for u in units]
+            new = [c for c in own if c not in claims]
+            claims += new
+            if new:
+                parts.append(_Part(_told(finding), tuple(f"{c.text} [{c.citations[0]}]" for c in new)))
+        unanswered = [_told(f) for f, units in stated if not units]
+        ask = [self._domain.slots[slot].ask for f in findings for slot in f.ask]
+        text = self._render(decision.format, parts, unanswered, list(dict.fromkeys(ask)))
+        return Draft(decision.format, text, tuple(claims), tuple(citations))
+
+    def _render(self, form: str, parts: Sequence[_Part], unanswered: Sequence[str], ask: Sequence[str]) -> str:
+        template = _environment(self._domain.folder / "formats").get_template(f"{form}.j2")
+        text = template.render(parts=parts, unanswered=unanswered, ask=ask or ["a little more about your question"])
+        return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+@lru_cache(maxsize=8)
+def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 -- the reply is plain text; pages that show it escape it
+    )
+
+
+def _cite(units: Sequence[Unit]) -> list[Citation]:
+    seen: dict[tuple[str, int, int], Citation] = {}
+    for unit in units:
+        key = (unit.version.doc_id, unit.version.version, unit.start)
+        seen.setdefault(key, Citation(len(seen) + 1, unit.version, unit.start, unit.end, unit.text))
+    return list(seen.values())
+
+
+def _as_text(unit: Unit) -> str:
+    """A sentence as it stands; a table row as `Team, EUR, monthly: price per user per month 13.50, minimum users 3`."""
+    cells = unit.cells if unit.is_row else {}
+    names = [v for v in cells.values() if not re.search(r"\d", v) and len(v) <= 40]
+    rest = [f"{k[0].lower()}{k[1:]} {v}" for k, v in cells.items() if v not in names]
+    if not names or not rest or sum(map(len, cells.values())) > 300:
+        return unit.text
+    return f"{', '.join(names)}: {', '.join(rest)}"
+
+
+def _told(finding: Finding) -> str:
+    """The question as it is said back: one line, shortened at a word."""
+    text = " ".join(finding.question.text.split())
+    if len(text) <= _MOST_TOLD_QUESTION:
+        return text
+    return text[:_MOST_TOLD_QUESTION].rsplit(" ", 1)[0] + " …"

@@ -1,0 +1,221 @@
+"""The way of a ticket, from the door to the journal. Each step is a function that a reader can open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+import structlog
+from ulid import ULID
+
+from adapters.classifier import Classifier, Labels
+from domains.spec import Domain, InvalidInput, NotConfigured
+from retrieval.catalog import Catalog
+from retrieval.evidence import Evidence, Selector
+from retrieval.injection import commands_in
+from retrieval.instants import now, parse_instant, show_instant
+from retrieval.retriever import Retriever
+from retrieval.slots import Slots, slots_in
+from retrieval.versions import View
+from service.compose import Draft, ExtractiveComposer
+from service.journal import Journal
+from service.keys import Caller, Forbidden
+from service.language import foreign
+from service.reply import (
+    PassageOut,
+    Provenance,
+    Reply,
+    RespondRequest,
+    SearchReply,
+    SearchRequest,
+    TriageReply,
+    TriageRequest,
+    answer_out,
+    citation_out,
+    finding_log,
+    labels_out,
+    route_out,
+)
+from service.route import Decision, Options, Route, decide, plan, wants_labels
+from service.ticket import Ticket, scrub
+from service.verify import verify
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Answers tickets. Holds no state of a request; safe to call from any thread."""
+
+    domain: Domain
+    catalog: Catalog
+    retriever: Retriever
+    selector: Selector
+    classifier: Classifier
+    composer: ExtractiveComposer
+    journal: Journal
+
+    def respond(self, request: RespondRequest, caller: Caller) -> Reply:
+        """One ticket to one verified reply.
+
+        Raises:
+            InvalidInput: a date, a slot or a combination of options makes no sense.
+            Forbidden: `revision` without the scope for it.
+            NotConfigured: the mode needs a chat model and none is set.
+        """
+        options, clock = self._checked(request.options()), _Clock()
+        moment, view = self._view(request.as_of, request.revision, caller)
+        ticket = scrub(request.as_ticket())
+        self._check_customer(ticket)
+        with clock("labels"):
+            labels = self.classifier.label(ticket.model_text) if wants_labels(options) else None
+        route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
+        with clock("retrieve"):
+            evidence = self._search(ticket, route, view) if route.facts else None
+        with clock("compose"):
+            decision = decide(route, labels, evidence, self.domain)
+            draft = self.composer.compose(decision, evidence)
+        with clock("verify"):
+            decision, draft = self._verified(decision, draft, ticket)
+        reply = self._reply(ticket, options, route, labels, decision, draft, self._provenance(moment, view, caller), clock)
+        self._record(request, ticket, evidence, reply, caller)
+        return reply
+
+    def triage(self, request: TriageRequest) -> TriageReply:
+        """Labels alone; nothing is searched and nothing is journalled."""
+        ticket = scrub(RespondRequest(ticket=request.ticket).as_ticket())
+        labels = self.classifier.label(ticket.model_text)
+        bound = {"adapter": self.classifier.id, "domain": self.domain.fingerprint}
+        return TriageReply(request_id=str(ULID()), labels=labels_out(labels), provenance=bound)
+
+    def search(self, request: SearchRequest, caller: Caller) -> SearchReply:
+        """Passages alone, best first."""
+        _, view = self._view(request.as_of, request.revision, caller)
+        hits = self.retriever.search(view, request.query, limit=request.limit)
+        passages = [
+            PassageOut(
+                doc_id=h.version.doc_id,
+                version=h.version.version,
+                title=h.version.title,
+                heading=h.passage.heading,
+                text=h.passage.text,
+                start=h.passage.start,
+                end=h.passage.end,
+                score=round(h.score, 4),
+                effective_from=show_instant(h.version.effective_from, self.domain.zone) or "",
+                effective_to=show_instant(h.version.effective_to, self.domain.zone),
+            )
+            for h in hits
+        ]
+        revision = view.revision if caller.sees_revisions else view.token
+        return SearchReply(request_id=str(ULID()), passages=passages, catalog_revision=revision)
+
+    def _checked(self, options: Options) -> Options:
+        if options.mode in ("rag", "prompt"):
+            raise NotConfigured(
+                f"mode: `{options.mode}` needs a chat model and none is set.",
+                "Set FORMFACT_LLM and start again, or use mode hybrid or tuned.",
+            )
+        if options.mode == "tuned" and options.facts == "always":
+            raise InvalidInput("facts: mode `tuned` has none to ask.", "Use mode hybrid with facts: always.", "facts")
+        return options
+
+    def _check_customer(self, ticket: Ticket) -> None:
+        if unknown := sorted(set(ticket.customer) - {*self.domain.slots, "language"}):
+            known = ", ".join([*self.domain.slots, "language"])
+            raise InvalidInput(f"customer: {', '.join(unknown)[:100]} is not known.", f"Known: {known}.", "customer")
+
+    def _view(self, as_of: str | None, revision: int | None, caller: Caller) -> tuple[datetime, View]:
+        """The instant that the request fixes, and what its caller may read then."""
+        if revision is not None and not caller.sees_revisions:
+            raise Forbidden("revision: this key may not ask by revision.", "Use a key with scope ingest or admin.")
+        moment = parse_instant(as_of, self.domain.zone) if as_of else now()
+        return moment, self.catalog.view(caller.audiences, moment, revision)
+
+    def _search(self, ticket: Ticket, route: Route, view: View) -> Evidence:
+        given = self._given(ticket)
+        return tuple(self.selector.select(view, question, given) for question in route.questions)
+
+    def _given(self, ticket: Ticket) -> Slots:
+        """What ticket and customer context say of the slots; the ticket's own words come first."""
+        known: dict[str, frozenset[str]] = {}
+        for slot, value in ticket.customer.items():
+            if slot in self.domain.slots:
+                known |= slots_in(value, self.domain) or {slot: frozenset({value})}
+        return known | slots_in(ticket.everything, self.domain)
+
+    def _verified(self, decision: Decision, draft: Draft, ticket: Ticket) -> tuple[Decision, Draft]:
+        """The draft, or a hand-off in its place if it says what it may not say."""
+        failures = verify(draft, self.catalog.text, ticket.everything)
+        if not failures:
+            return decision, draft
+        log.warning("unverified_claim", failures=len(failures), format=draft.format)
+        refused = Decision("handoff", "unverified_claim", "handoff")
+        return refused, self.composer.compose(refused, None)
+
+    def _reply(
+        self,
+        ticket: Ticket,
+        options: Options,
+        route: Route,
+        labels: Labels | None,
+        decision: Decision,
+        draft: Draft,
+        provenance: Provenance,
+        clock: _Clock,
+    ) -> Reply:
+        return Reply(
+            request_id=str(ULID()),
+            mode=options.mode,
+            route=route_out(route, decision.format),
+            labels=None if labels is None else labels_out(labels),
+            action=decision.action,
+            reason_code=decision.reason_code,
+            answer=answer_out(draft),
+            citations=[citation_out(c, self.domain) for c in draft.citations],
+            flags=["injection_suspected"] if commands_in(ticket.everything) else [],
+            provenance=provenance,
+            timings_ms=clock.told(),
+        )
+
+    def _provenance(self, moment: datetime, view: View, caller: Caller) -> Provenance:
+        manifest = self.classifier.manifest
+        return Provenance(
+            adapters={"labels": self.classifier.id},
+            base_model=manifest.base_model,
+            dataset=manifest.dataset,
+            domain=self.domain.fingerprint,
+            catalog_revision=view.revision if caller.sees_revisions else view.token,
+            as_of=moment.astimezone(self.domain.zone).isoformat(timespec="seconds"),
+            composer=self.composer.name,
+        )
+
+    def _record(
+        self, request: RespondRequest, ticket: Ticket, evidence: Evidence | None, reply: Reply, caller: Caller
+    ) -> None:
+        asked = asdict(ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
+        seen = None if evidence is None else [finding_log(f) for f in evidence]
+        self.journal.record(reply.request_id, caller.key_id, asked | {"evidence": seen}, reply.model_dump(mode="json"))
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Times of the stages of one request, in milliseconds."""
+
+    started: float = field(default_factory=time.perf_counter)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[stage] = time.perf_counter() - begun
+
+    def told(self) -> Mapping[str, float]:
+        every = self.stages | {"total": time.perf_counter() - self.started}
+        return {stage: round(seconds * 1000, 1) for stage, seconds in every.items()}

@@ -1,0 +1,93 @@
+"""Errors at the edge: every one becomes problem details (RFC 9457) that say what to do."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from ulid import ULID
+
+from domains import spec
+from service.keys import Forbidden, Unauthorized
+
+log = structlog.get_logger()
+
+# The first that fits counts: subclasses stand before their base.
+STATUS: tuple[tuple[type[spec.FormfactError], int], ...] = (
+    (Unauthorized, 401),
+    (Forbidden, 403),
+    (spec.NotFound, 404),
+    (spec.Conflict, 409),
+    (spec.NotConfigured, 409),
+    (spec.TooLarge, 413),
+    (spec.UnsupportedMedia, 415),
+    (spec.InvalidInput, 422),
+    (spec.Unavailable, 503),
+)
+
+
+def problem(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> JSONResponse:
+    """A problem document. `detail` says what is wrong and what to do."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": str(ULID()),
+    }
+    if errors:
+        body["errors"] = errors
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status)
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def status_of(error: spec.FormfactError) -> int:
+    """The HTTP status of an error; 500 where the fault is on this side."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def from_error(error: spec.FormfactError) -> JSONResponse:
+    """The problem of one of our errors."""
+    field = getattr(error, "field", "")
+    return problem(status_of(error), str(error), [{"field": field, "detail": error.detail}] if field else None)
+
+
+def from_validation(error: RequestValidationError) -> JSONResponse:
+    """The problem of a request whose fields are wrong. What was sent is not said back: it may be a ticket."""
+    errors = [
+        {"field": ".".join(str(p) for p in e["loc"] if p != "body") or "body", "detail": str(e["msg"])}
+        for e in error.errors()[:20]
+    ]
+    said = "; ".join(f"{e['field']}: {e['detail']}" for e in errors[:3])
+    return problem(422, f"{said}. See /docs for the fields of this request.", errors)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of `app` answered by a problem."""
+
+    @app.exception_handler(spec.FormfactError)
+    def _ours(_: Request, error: spec.FormfactError) -> JSONResponse:
+        if status_of(error) == 500:
+            log.error("fault", kind=type(error).__name__)
+        return from_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return from_validation(error)
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
+        known = {404: "There is nothing at this path. /docs lists what there is.", 405: "This path takes other methods."}
+        answer = problem(error.status_code, known.get(error.status_code, str(error.detail)))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    def _fault(_: Request, error: Exception) -> JSONResponse:
+        log.error("fault", kind=type(error).__name__)
+        return problem(500, "Something failed on this side. Try again; if it stays, tell us the request_id.")

@@ -1,0 +1,137 @@
+"""The router: which of labels and facts are asked, and what the reply does. Two pure functions.
+
+`plan` decides before anything is searched, `decide` after; `docs/routing.md` holds their table, and a test walks it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from adapters.classifier import Labels
+from domains.spec import Domain
+from retrieval.evidence import Evidence
+from retrieval.questions import Question, questions
+from service.ticket import Ticket
+
+Mode = Literal["hybrid", "tuned", "rag", "prompt"]
+Force = Literal["auto", "always", "never"]
+Action = Literal["answer", "clarify", "handoff", "refuse"]
+Reason = Literal[
+    "answered",
+    "answered_without_facts",
+    "no_evidence",
+    "evidence_conflict",
+    "unverified_claim",
+    "low_confidence",
+    "out_of_scope",
+    "unsupported_language",
+    "needs_information",
+    "policy_requires_human",
+]
+GENERAL = "policy_answer"  # the format of facts that no confident label has a format for
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller asks of the router."""
+
+    mode: Mode = "hybrid"
+    labels: Force = "auto"
+    facts: Force = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which parts are asked, which reply format the labels lead to, and why."""
+
+    labels: bool
+    facts: bool
+    format: str | None  # None: no label to rely on
+    questions: tuple[Question, ...]
+    reason: str
+    foreign: bool = False  # the ticket is in a language that the domain does not declare
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the reply does, in which format, and why."""
+
+    action: Action
+    reason_code: Reason
+    format: str
+
+
+def wants_labels(options: Options) -> bool:
+    """Are labels asked? Only `rag` and a caller who said never go without."""
+    return options.labels != "never" and (options.mode != "rag" or options.labels == "always")
+
+
+def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain, foreign: str | None = None) -> Route:
+    """Decide whether facts are asked, and which questions."""
+    form = _format(labels, domain)
+    asked = labels is not None
+    if foreign:
+        return Route(asked, False, form, (), f"the ticket is in {foreign}, not a language of the domain", foreign=True)
+    if options.mode in ("tuned", "prompt"):
+        return Route(asked, False, form, (), f"mode {options.mode} asks no facts")
+    if options.facts == "never":
+        return Route(asked, False, form, (), "the caller said facts: never")
+    found = questions(ticket.subject, ticket.body, ticket.earlier)
+    if options.facts == "always":
+        return Route(asked, True, form, found, "the caller said facts: always")
+    if labels is None:
+        return Route(False, True, None, found, "no labels are asked, so facts are")
+    need = labels["needs_facts"]
+    if need.value == "no_facts" and not need.abstained and form and domain.formats[form].facts == "none":
+        return Route(True, False, form, (), f"needs_facts is no_facts ({need.confidence:.2f}) and {form} states none")
+    if form is None:
+        return Route(True, True, None, found, "next_action abstained, so evidence decides")
+    return Route(True, True, form, found, f"next_action {labels['next_action'].value}: {form}; facts may be needed")
+
+
+def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
+    """Decide the action once the evidence is known; `None` means that no facts were asked."""
+    if evidence is None:
+        return _without_facts(route, labels, domain, asked=False)
+    if any(finding.conflict for finding in evidence):
+        return Decision("handoff", "evidence_conflict", "conflict")
+    if _needs_person(route.format, domain):
+        return _by_format(str(route.format), domain)
+    if any(finding.units for finding in evidence):
+        states = route.format is not None and domain.formats[route.format].facts != "none"
+        return Decision("answer", "answered", str(route.format) if states else GENERAL)
+    if any(finding.ask for finding in evidence):
+        return Decision("clarify", "needs_information", "clarify")
+    return _without_facts(route, labels, domain, asked=True)
+
+
+def _format(labels: Labels | None, domain: Domain) -> str | None:
+    if labels is None or labels["next_action"].abstained:
+        return None
+    return domain.format_of(labels["next_action"].value)
+
+
+def _needs_person(form: str | None, domain: Domain) -> bool:
+    return form is not None and domain.formats[form].facts == "none" and domain.formats[form].action == "handoff"
+
+
+def _without_facts(route: Route, labels: Labels | None, domain: Domain, asked: bool) -> Decision:
+    if route.foreign:
+        return Decision("handoff", "unsupported_language", "handoff")
+    if route.format is None:
+        return Decision("handoff", "low_confidence" if labels and not asked else "no_evidence", "handoff")
+    if domain.formats[route.format].facts == "required":
+        return Decision("handoff", "no_evidence", "handoff")
+    return _by_format(route.format, domain)
+
+
+def _by_format(form: str, domain: Domain) -> Decision:
+    """What a format does when it states no fact."""
+    match domain.formats[form].action:
+        case "clarify":
+            return Decision("clarify", "needs_information", form)
+        case "handoff":
+            return Decision("handoff", "policy_requires_human", form)
+        case _:
+            return Decision("answer", "answered_without_facts", form)

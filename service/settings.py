@@ -1,0 +1,33 @@
+"""Settings, read from `FORMFACT_…` variables when the program starts; nothing reads the environment later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults: a laptop, no key, no network."""
+
+    model_config = SettingsConfigDict(env_prefix="FORMFACT_", env_file=None, frozen=True)
+
+    home: Path = Field(Path("var"), description="folder of all state")
+    domain: str = Field("support", description="a folder of domains/, or a path")
+    encoder: str = Field("", description="hub id or path of the encoder; empty: the domain's own")
+    adapter: Path | None = Field(None, description="adapter folder; empty: the domain's own")
+    host: str = Field("127.0.0.1", description="address to serve on")
+    port: int = Field(8000, ge=0, le=65535)
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the home")
+    chroma_url: str = Field("", description="host:port of a Chroma server; empty: embedded in the home")
+    llm: str = Field("", description="chat model of the modes rag and prompt; empty: none")
+    max_body_bytes: int = Field(1_000_000, ge=1000)
+    max_batch_bytes: int = Field(20_000_000, ge=1000)
+    max_upload_bytes: int = Field(20_000_000, ge=1000)
+    log_level: str = "INFO"
+
+    @property
+    def embedded(self) -> bool:
+        """Does this process own the state under its home?"""
+        return not self.database_url

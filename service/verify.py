@@ -1,0 +1,64 @@
+"""The last gate: what a draft says must stand in what it cites, or it does not leave.
+
+Deterministic, and blind to who composed. It checks that every quote is verbatim at its offsets, that every number of
+a claim stands in a quote which the claim cites, and that outside its claims the text states no number of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.compose import Draft
+
+_NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
+_MARK = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a draft may not leave."""
+
+    reason: str
+
+
+def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Failure, ...]:
+    """All failures of a draft; an empty tuple means that it may leave.
+
+    Args:
+        draft: what the composer made.
+        text_of: content hash -> the stored text.
+        said: the customer's own words; numbers in them may be said back.
+    """
+    quotes = {c.n: c.quote for c in draft.citations}
+    failures = [
+        Failure(f"citation {c.n} is not verbatim")
+        for c in draft.citations
+        if text_of(c.version.content)[c.start : c.end] != c.quote
+    ]
+    for claim in draft.claims:
+        cited = " ".join(quotes.get(n, "") for n in claim.citations)
+        if not claim.citations or any(n not in quotes for n in claim.citations):
+            failures.append(Failure("a claim cites nothing that was found"))
+        if missing := numbers(claim.text) - numbers(cited):
+            failures.append(Failure(f"a claim states {sorted(missing)}, which its citations do not"))
+    outside = _outside_claims(draft)
+    if missing := numbers(outside) - numbers(said):
+        failures.append(Failure(f"the text states {sorted(missing)} outside its claims"))
+    marks = {int(m.group()[1:-1]) for m in _MARK.finditer(draft.text)}
+    if unknown := marks - quotes.keys():
+        failures.append(Failure(f"the text cites {sorted(unknown)}, which do not exist"))
+    return tuple(failures)
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of a text, as they are written: `13.50`, `1,000`, `24`."""
+    return set(_NUMBER.findall(text))
+
+
+def _outside_claims(draft: Draft) -> str:
+    text = draft.text
+    for claim in sorted(draft.claims, key=lambda c: -len(c.text)):
+        text = text.replace(claim.text, " ")
+    return _MARK.sub(" ", text)
