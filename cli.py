@@ -19,10 +19,10 @@ app = typer.Typer(
 
 
 def _assemble() -> None:
-    from adapters.commands import app as adapters  # noqa: PLC0415
-    from domains.commands import app as domains  # noqa: PLC0415
-    from evals.commands import app as evals  # noqa: PLC0415
-    from service.commands import add_to  # noqa: PLC0415
+    from adapters.commands import app as adapters
+    from domains.commands import app as domains
+    from evals.commands import app as evals
+    from service.commands import add_to
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")

@@ -58,25 +58,19 @@ class Classifier:
     def label_all(self, texts: list[str]) -> list[Labels]:
         """Labels of many tickets, in their order."""
         scores = scores_of(self.manifest, self._heads, self._encoder, self.id, texts)
-        return [
-            {name: self._decide(name, scores[name][i]) for name in self.manifest.fields} for i in range(len(texts))
-        ]
+        return [{name: self._decide(name, scores[name][i]) for name in self.manifest.fields} for i in range(len(texts))]
 
     def _decide(self, name: str, scores: Logits) -> Label:
         """Choose on scores rounded to three decimals, so that what else was in the batch decides nothing."""
         names = self.manifest.fields[name]
         order = sorted(range(len(names)), key=lambda i: (-round(float(scores[i]), 3), i))
         best, rest = order[0], order[1 : 1 + _ALTERNATIVES]
-        told = tuple(
-            Alternative(names[i], round(float(scores[i]), 2)) for i in rest if scores[i] >= _WORTH_TELLING
-        )
+        told = tuple(Alternative(names[i], round(float(scores[i]), 2)) for i in rest if scores[i] >= _WORTH_TELLING)
         confidence = round(float(scores[best]), 3)
         return Label(names[best], round(confidence, 2), confidence < self.manifest.thresholds[name], told)
 
 
-def scores_of(
-    manifest: Manifest, heads: Heads, encoder: Encoder, model: str, texts: list[str]
-) -> dict[str, Logits]:
+def scores_of(manifest: Manifest, heads: Heads, encoder: Encoder, model: str, texts: list[str]) -> dict[str, Logits]:
     """Calibrated probabilities of every field: field -> (texts, labels)."""
     features = encoder.features(texts, model)
     return {name: softmax(heads.logits(name, features), manifest.temperatures[name]) for name in manifest.fields}

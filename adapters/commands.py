@@ -26,7 +26,9 @@ DomainName = Annotated[str, typer.Option(help="A folder of domains/, or a path."
 def train(
     domain: DomainName = "support",
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the domain's adapter/.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: see adapters/train.py, as for the others.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Default: see adapters/train.py, as for the others.")
+    ] = None,
     rank: Annotated[int | None, typer.Option(min=1)] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-6)] = None,
     seed: Annotated[int | None, typer.Option()] = None,

@@ -70,7 +70,7 @@ class Encoder(Embeddings):
     def unit(self, texts: list[str]) -> Vectors:
         """Unit vectors of texts: (texts, dimensions)."""
         vectors = self.features(texts)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
     def features(self, texts: list[str], model: str = BASE) -> Vectors:
         """Pooled, unnormalised features of texts under the base or a merged adapter: (texts, dimensions).
@@ -172,9 +172,7 @@ def tokenize(sentence: SentenceTransformer, texts: list[str]) -> dict[str, torch
     return {key: value.to(sentence.device) for key, value in batch.items()}
 
 
-def pooled(
-    sentence: SentenceTransformer, model: torch.nn.Module, batch: dict[str, torch.Tensor]
-) -> torch.Tensor:
+def pooled(sentence: SentenceTransformer, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Features of a batch by the base's own pooling: (texts, dimensions)."""
     hidden = model(**batch).last_hidden_state  # (texts, tokens, dimensions)
     pooling: Any = sentence[1]

@@ -45,14 +45,15 @@ class Heads:
 
     def logits(self, field: str, features: npt.NDArray[np.float32]) -> Logits:
         """(tickets, dimensions) to (tickets, labels)."""
-        return (features @ self._weights[f"{field}.weight"].T + self._weights[f"{field}.bias"]).astype(np.float32)
+        logits = features @ self._weights[f"{field}.weight"].T + self._weights[f"{field}.bias"]
+        return np.asarray(logits, dtype=np.float32)
 
 
 def softmax(logits: Logits, temperature: float = 1.0) -> Logits:
     """Probabilities along the last axis, after dividing by the temperature (Guo et al. 2017)."""
     scaled = logits / temperature
     scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return (scaled / scaled.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def load_adapter(folder: Path, domain: Domain, base_fingerprint: str) -> tuple[str, Manifest, Heads]:

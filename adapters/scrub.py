@@ -1,4 +1,4 @@
-"""Personal data leaves at the door: e-mail addresses, card and bank numbers, telephone numbers become typed placeholders.
+"""Personal data leaves at the door: e-mail, card, bank and telephone numbers become typed placeholders.
 
 The same function cleans training tickets and requests, so that both see the same kind of text. Amounts, dates, plans
 and order numbers stay. Card and account numbers count only where their check digits hold.

@@ -188,7 +188,7 @@ class Domain(_Frozen):
         return named | frozenset(inner for name in named for inner in self.audiences[name].includes)
 
     def readable_by(self, held: Iterable[str]) -> frozenset[str]:
-        """The audiences that a caller who holds `held` belongs to: those it holds, and those that include one of them."""
+        """The audiences to which whoever holds `held` belongs: these, and those that include one of them."""
         names = frozenset(held)
         return names | frozenset(a for a, spec in self.audiences.items() if not names.isdisjoint(spec.includes))
 
@@ -208,18 +208,26 @@ class Domain(_Frozen):
         return {k: {"description": v} if isinstance(v, str) else v for k, v in value.items()}
 
     @model_validator(mode="after")
-    def _consistent(self) -> Domain:
+    def _fields_for_the_router(self) -> Domain:
         for needed in ("next_action", "needs_facts"):
             if needed not in self.fields:
                 raise ValueError(f"fields: `{needed}` is missing; the router reads it")
         if set(self.fields["needs_facts"].labels) != {"facts", "no_facts"}:
             raise ValueError("fields.needs_facts: the labels must be `facts` and `no_facts`")
-        for name, label in self.fields["next_action"].labels.items():
-            if label.format not in self.formats:
-                raise ValueError(f"fields.next_action.{name}: format `{label.format}` is not among the formats")
+        return self
+
+    @model_validator(mode="after")
+    def _audiences_declared(self) -> Domain:
         for name, audience in self.audiences.items():
             if unknown := set(audience.includes) - set(self.audiences):
                 raise ValueError(f"audiences.{name}: includes {sorted(unknown)}, which nobody declared")
+        return self
+
+    @model_validator(mode="after")
+    def _formats_complete(self) -> Domain:
+        for name, label in self.fields["next_action"].labels.items():
+            if label.format not in self.formats:
+                raise ValueError(f"fields.next_action.{name}: format `{label.format}` is not among the formats")
         for name in REQUIRED_FORMATS - set(self.formats):
             raise ValueError(f"formats: `{name}` is missing")
         for name in self.formats:

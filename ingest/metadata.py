@@ -1,4 +1,4 @@
-"""What is stated about a document: by the caller, in a side-car `<file>.meta.yaml`, or in front matter, in this order."""
+"""What is stated about a document: by the caller, in a side-car `.meta.yaml`, or in front matter, in this order."""
 
 from __future__ import annotations
 

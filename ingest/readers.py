@@ -13,6 +13,7 @@ import re
 import statistics
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
@@ -80,37 +81,31 @@ def _read_markdown(filename: str, data: bytes) -> Iterator[Block]:
     tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(_body(decode(filename, data)))
     header: list[str] = []
     cells: list[str] = []
-    lists = 0
-    for number, token in enumerate(tokens):
-        match token.type:
-            case "bullet_list_open" | "ordered_list_open":
-                lists += 1
-            case "bullet_list_close" | "ordered_list_close":
-                lists -= 1
-            case "tr_open":
-                cells = []
-            case "thead_close":
-                header = cells
-            case "tr_close" if token.level > 1 and tokens[number - 1].type == "td_close":
-                yield row_block(header, cells)
-            case "inline":
-                yield from _markdown_line(token, tokens[number - 1], lists, cells)
-            case "fence" | "code_block":
-                yield Block("paragraph", clean(token.content))
+    depth = 0  # of lists
+    for opener, token in pairwise(tokens):
+        depth += {"list_open": 1, "list_close": -1}.get(token.type.partition("_")[2], 0)
+        if token.type == "tr_open":
+            cells = []
+        elif token.type == "thead_close":
+            header = cells
+        elif token.type == "tr_close" and opener.type == "td_close":
+            yield row_block(header, cells)
+        elif token.type == "inline" and opener.type in ("th_open", "td_open"):
+            cells.append(_markdown_text(token))
+        elif token.type in ("inline", "fence", "code_block"):
+            yield _markdown_block(token, opener, depth)
 
 
-def _markdown_line(token: Token, opener: Token, lists: int, cells: list[str]) -> Iterator[Block]:
-    text = clean("".join(_markdown_text(child) for child in token.children or ()))
-    if opener.type in ("th_open", "td_open"):
-        cells.append(text)
-    elif opener.type == "heading_open":
-        yield Block("heading", text, int(opener.tag[1]))
-    else:
-        yield Block("item" if lists else "paragraph", text)
+def _markdown_block(token: Token, opener: Token, depth: int) -> Block:
+    if opener.type == "heading_open":
+        return Block("heading", _markdown_text(token), int(opener.tag[1]))
+    return Block("item" if depth else "paragraph", _markdown_text(token))
 
 
-def _markdown_text(child: Token) -> str:
-    return " " if child.type in ("softbreak", "hardbreak") else child.content
+def _markdown_text(token: Token) -> str:
+    if token.children is None:  # a block of code
+        return clean(token.content)
+    return clean("".join(" " if c.type in ("softbreak", "hardbreak") else c.content for c in token.children))
 
 
 def _body(text: str) -> str:
@@ -226,7 +221,7 @@ def _pdf_blocks(lines: list[tuple[str, float, float, Block | None]]) -> Iterator
     paragraph: list[str] = []
     for text, size, gap, row in lines:
         level = levels.get(round(size), 0) if size > body * 1.1 else 0
-        bullet = re.match(r"[•●▪–-]\s*", text)
+        bullet = re.match(r"([•●▪–-]|\(cid:127\))\s*", text)
         if paragraph and (row or level or bullet or gap > body * 0.6):
             yield _paragraph(paragraph)
             paragraph = []
@@ -241,7 +236,7 @@ def _pdf_blocks(lines: list[tuple[str, float, float, Block | None]]) -> Iterator
 
 
 def _paragraph(lines: list[str]) -> Block:
-    text = clean(" ".join(lines))
+    text = clean(" ".join(lines).replace("(cid:127)", "•"))  # how pdfminer reads the bullet of the standard fonts
     bullet = re.match(r"[•●▪–-]\s*", text)
     return Block("item", text[bullet.end() :]) if bullet else Block("paragraph", text)
 
@@ -275,7 +270,7 @@ def _docx_block(paragraph: DocxParagraph) -> Block:
     if style == "Title":
         return Block("heading", text, 1)
     if style.startswith("Heading"):
-        return Block("heading", text, int(style.rsplit(" ", 1)[-1]) if style[-1].isdigit() else 2)
+        return Block("heading", text, int(style[-1]) + 1 if style[-1].isdigit() else 2)  # the title is level 1
     return Block("item" if style.startswith("List") else "paragraph", text)
 
 

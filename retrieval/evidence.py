@@ -38,14 +38,22 @@ _MOST_UNITS = 3
 _MOST_ROWS = 6
 _MOST_STEPS = 9
 
-_AMOUNT = re.compile(r"\d[\d.,]*\s*(EUR|USD|GBP|€|\$|£)|(EUR|USD|GBP|€|\$|£)\s*\d|\bprice\b|\bfree\b|\bno (charge|fee)", re.I)
+_AMOUNT = re.compile(
+    r"\d[\d.,]*\s*(EUR|USD|GBP|€|\$|£)|(EUR|USD|GBP|€|\$|£)\s*\d|\bprice\b|\bfree\b|\bno (charge|fee)", re.I
+)
 _EXPECTED = (
     (re.compile(r"\bhow (much|expensive)\b|\bpric(e|es|ing)\b|\bcosts?\b|\bfees?\b|\brate\b", re.I), _AMOUNT),
-    (re.compile(r"\bhow (long|many|big|large|fast|soon|often|late)\b|\blimit\b|\bmaximum\b|\bmax\b|\bdeadline\b", re.I), re.compile(r"\d")),
+    (
+        re.compile(
+            r"\bhow (long|many|big|large|fast|soon|often|late)\b|\blimit\b|\bmaximum\b|\bmax\b|\bdeadline\b", re.I
+        ),
+        re.compile(r"\d"),
+    ),
 )
 _HOW_TO = re.compile(r"\bhow (do|can|to|would|should)\b|\bsteps?\b|\bwhere (do|can) (i|we)\b", re.I)
 _QUANTITY = re.compile(
-    r"(?P<n>\d[\d.,:]*\d|\d)\s*(?P<unit>%|percent|(?:business |working )?(?:minutes?|hours?|days?|weeks?|months?|years?)"
+    r"(?P<n>\d[\d.,:]*\d|\d)\s*"
+    r"(?P<unit>%|percent|(?:business |working )?(?:minutes?|hours?|days?|weeks?|months?|years?)"
     r"|EUR|USD|GBP|CET|[KMGT]B|users?|files?|signers?|guests?|teams?|requests?|calls?|pages?|attempts?)?",
     re.I,
 )

@@ -15,13 +15,14 @@ import chromadb
 import numpy as np
 import numpy.typing as npt
 from chromadb.api import ClientAPI
+from chromadb.config import Settings
 
 Vectors = npt.NDArray[np.float32]
 
 
 def open_client(folder: Path | None, url: str | None) -> ClientAPI:
     """Chroma embedded in this process under `folder`, or the Chroma server at `url` (host:port)."""
-    settings = chromadb.Settings(anonymized_telemetry=False)
+    settings = Settings(anonymized_telemetry=False)
     if url:
         host, _, port = url.rpartition(":")
         return chromadb.HttpClient(host=host, port=int(port), settings=settings)
@@ -39,7 +40,9 @@ class DenseIndex:
     def __init__(self, client: ClientAPI, encoder: str) -> None:
         # A search list longer than the candidates wanted keeps the approximate search exact at the sizes a team has.
         self._collection = client.get_or_create_collection(
-            f"passages-{encoder}", embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 400}}
+            f"passages-{encoder}",
+            embedding_function=None,
+            configuration={"hnsw": {"space": "cosine", "ef_search": 400}},
         )
         self._batch = client.get_max_batch_size()
 
@@ -84,7 +87,7 @@ class DenseIndex:
             return []
         where: Any = flags[0] if len(flags) == 1 else {"$or": flags}
         found = self._collection.query(
-            query_embeddings=[vector], n_results=min(limit, self.count()), where=where, include=["distances"]
+            query_embeddings=vector[np.newaxis], n_results=min(limit, self.count()), where=where, include=["distances"]
         )
         distances = found["distances"] or [[]]
         return [(_parse(i), 1 - d) for i, d in zip(found["ids"][0], distances[0], strict=True)]

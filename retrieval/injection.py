@@ -11,7 +11,8 @@ _COMMANDS = re.compile(
     r"|\byou are (now|no longer)\b|\bact as (an?|the) (ai|assistant|admin|system|developer|unrestricted)"
     r"|\b(jailbreak|developer mode|prompt injection)\b"
     r"|\bset (the )?(urgency|queue|priority|label)s? to\b"
-    r"|\b(reveal|print|repeat|show|leak)\b.{0,30}\b(prompt|instructions|internal (documents?|notes?|polic)|confidential|secret)",
+    r"|\b(reveal|print|repeat|show|leak)\b.{0,30}\b"
+    r"(prompt|instructions|internal (documents?|notes?|polic)|confidential|secret)",
     re.I | re.S,
 )
 

@@ -32,7 +32,7 @@ def parse_instant(text: str, zone: ZoneInfo, field: str = "as_of") -> datetime:
     """
     try:
         if _DATE.fullmatch(text):
-            moment = datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(), zone)  # noqa: DTZ007
+            moment = datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(), zone)
         else:
             moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:

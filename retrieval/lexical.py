@@ -25,12 +25,13 @@ from retrieval.versions import View
 K1, B = 1.2, 0.75
 _WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*")
 # Function words alone: a word that can name a thing or a condition ("not", "before", "without") stays.
-STOP_WORDS = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he hello her hi him his how i if in"
-    " into is it its just me my of on or our please she so some such than thank thanks that the their them then there"
-    " these they this those to us was we were what when where which who whom why will with would you your am dear"
-    " regards about again also any being get got im i'm i’m it's it’s let like much many may".split()
-)
+_FUNCTION_WORDS = """
+a about again also am an and any are as at be been being but by can could dear did do does for from get got had has have
+he hello her hi him his how i if i'm i’m im in into is it it's it’s its just let like many may me much my of on or our
+please regards she so some such than thank thanks that the their them then there these they this those to us was we
+were what when where which who whom why will with would you your
+"""
+STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def tokens(text: str) -> list[str]:
@@ -91,7 +92,7 @@ class LexicalIndex:
         with self._engine.connect() as connection:
             for row in connection.execute(query, {"terms": wanted}):
                 if row.content in view.by_content:
-                    found[row.term][row.content, row.ordinal] = row.count
+                    found[row.term][row.content, row.ordinal] = row._mapping["count"]
         return found
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from retrieval.lexical import tokens
 
 MAX_QUESTIONS = 4
 _MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
 
-_QUOTED = re.compile(r"^\s*(>|on .{5,80} wrote:|-{2,}\s*(original|forwarded) message|(from|sent|to|date|subject): )", re.I)
+_QUOTED = re.compile(
+    r"^\s*(>|on .{5,80} wrote:|-{2,}\s*(original|forwarded) message|(from|sent|to|date|subject): )", re.I
+)
 _SIGNATURE = re.compile(
-    r"^\s*(--\s*$|sent from my|(many |kind |best |warm |with )*(regards|wishes|thanks|greetings)\b[\s,.!]*(\w+[\s.]*){0,3}$"
+    r"^\s*(--\s*$|sent from my"
+    r"|(many |kind |best |warm |with )*(regards|wishes|thanks|greetings)\b[\s,.!]*(\w+[\s.]*){0,3}$"
     r"|(cheers|sincerely|yours|thx|ty|thank you|br|rgds)\b[^?]{0,25}$)",
     re.I,
 )
@@ -23,8 +27,8 @@ _SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"”’)]*(?=\s+[^a-z\s]|\s
 _ASKS = re.compile(
     r"\?\s*[\"”’)]*$|^(so |and |also |or |but |then |secondly |second |first |please |pls )*"
     r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am|has|have)\b"
-    r"|\b(tell me|let (me|us) know|want(ed)? to know|need to know|like to know|wonder(ing|ed)?|not sure|explain|clarify|"
-    r"looking for|i need|we need|i want|we want|i would like|we would like|please (send|confirm|advise|give|quote)|"
+    r"|\b(tell me|let (me|us) know|want(ed)? to know|need to know|like to know|wonder(ing|ed)?|not sure|explain|clarify"
+    r"|looking for|i need|we need|i want|we want|i would like|we would like|please (send|confirm|advise|give|quote)|"
     r"curious|question is|price (of|for)|cost of)\b",
     re.I,
 )
@@ -50,7 +54,7 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
     text = own_words(body)
     parts = sentences(text)
     asking = [p for p in parts if _ASKS.search(p) and len(set(tokens(p))) >= 2]
-    pointed = [p for p in asking if p.rstrip("\"”’) ").endswith("?")]
+    pointed = [p for p in asking if p.rstrip('"”’) ').endswith("?")]
     chosen = (pointed or asking)[:MAX_QUESTIONS]
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
@@ -78,7 +82,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Offsets of the sentences of a text, white space around them left out."""
     bounds = [0, *(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]
     spans = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         piece = text[start:end]
         if piece.strip():
             left = start + len(piece) - len(piece.lstrip())

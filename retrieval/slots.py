@@ -11,11 +11,15 @@ from domains.spec import Domain
 Slots = Mapping[str, frozenset[str]]
 
 # A value written small counts as the value unless the word before makes it the common noun: "our team", "a business".
-_COMMON_NOUN = r"(?<!\bour )(?<!\bmy )(?<!\bthe )(?<!\ba )(?<!\byour )(?<!\bwhole )(?<!\bsupport )(?<!\bsmall )(?<!\bfor )"
+_COMMON_NOUN = (
+    r"(?<!\bour )(?<!\bmy )(?<!\bthe )(?<!\ba )(?<!\byour )(?<!\bwhole )(?<!\bsupport )(?<!\bsmall )(?<!\bfor )"
+)
 
 
 @lru_cache(maxsize=8)
-def _patterns(domain_key: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]) -> list[tuple[str, str, re.Pattern[str]]]:
+def _patterns(
+    domain_key: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...],
+) -> list[tuple[str, str, re.Pattern[str]]]:
     found = []
     for slot, values in domain_key:
         for value, words in values:

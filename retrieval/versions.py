@@ -70,7 +70,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What one caller may read at one instant, as known at one revision. Everything a reply is made of comes from it."""
+    """What one caller may read at one instant, as known at one revision: all that its reply is made of."""
 
     moment: datetime
     revision: int

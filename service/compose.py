@@ -101,7 +101,7 @@ def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 -- the reply is plain text; pages that show it escape it
+        autoescape=False,
     )
 
 

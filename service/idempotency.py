@@ -46,7 +46,9 @@ class Idempotency:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def attempt(self, where: tuple[str, str, str], key: str | None, fields: dict[str, Any], data: bytes = b"") -> Attempt:
+    def attempt(
+        self, where: tuple[str, str, str], key: str | None, fields: dict[str, Any], data: bytes = b""
+    ) -> Attempt:
         """A try at the write `where` (API key id, method, path) with these fields and file bytes."""
         scope = hashlib.sha256("\0".join((*where, key)).encode()).hexdigest() if key else None
         told = json.dumps(fields, sort_keys=True, default=str).encode()
@@ -67,6 +69,7 @@ class Idempotency:
             return None
         if row.fingerprint != attempt.fingerprint:
             raise Conflict(
-                "This Idempotency-Key was used for another request.", "Send a new key with what is new, or repeat the old."
+                "This Idempotency-Key was used for another request.",
+                "Send a new key with what is new, or repeat the old.",
             )
         return Stored(row.status, dict(row.body))

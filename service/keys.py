@@ -65,9 +65,7 @@ class Keys:
         """A transaction in which a key and what belongs to it are written together."""
         return self._engine.begin()
 
-    def create(
-        self, name: str, scopes: Iterable[str], audiences: Iterable[str], tx: Connection
-    ) -> tuple[Key, str]:
+    def create(self, name: str, scopes: Iterable[str], audiences: Iterable[str], tx: Connection) -> tuple[Key, str]:
         """Make a key. Returns what is stored and the secret, which is shown this once.
 
         Raises:
@@ -98,7 +96,8 @@ class Keys:
             row = connection.execute(select(keys).where(keys.c.hash == _hash(secret or ""))).first()
         if row is None or row.revoked_at is not None:
             raise Unauthorized(
-                "This needs a key that is known and not revoked.", "Send `Authorization: Bearer ff_…`; var/local.key holds one."
+                "This needs a key that is known and not revoked.",
+                "Send `Authorization: Bearer ff_…`; var/local.key holds one.",
             )
         return Caller(row.id, frozenset(row.scopes), self._domain.readable_by(row.audiences))
 

@@ -44,7 +44,7 @@ class BodyLimit:
         return self._settings.max_batch_bytes if path.endswith("/batch") else self._settings.max_body_bytes
 
 
-class _OverLimit(Exception):  # noqa: N818 -- a signal inside this module, not an error anybody handles
+class _OverLimit(Exception):
     """The body grew over the limit while it was read."""
 
 

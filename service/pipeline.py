@@ -80,7 +80,9 @@ class Pipeline:
             draft = self.composer.compose(decision, evidence)
         with clock("verify"):
             decision, draft = self._verified(decision, draft, ticket)
-        reply = self._reply(ticket, options, route, labels, decision, draft, self._provenance(moment, view, caller), clock)
+        reply = self._reply(
+            ticket, options, route, labels, decision, draft, self._provenance(moment, view, caller), clock
+        )
         self._record(request, ticket, evidence, reply, caller)
         return reply
 

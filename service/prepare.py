@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 
 from ingest.commands import ingest_folder
-from ingest.folder import files
 from ingest.metadata import Metadata
 from service.build import Services
 
@@ -20,7 +19,9 @@ def prepare(services: Services, console: Console) -> None:
     wanted = _fingerprint(folder)
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return
-    outcomes = ingest_folder(folder, lambda s: services.publisher.publish(s, "setup", held(services)), Metadata(), console)
+    outcomes = ingest_folder(
+        folder, lambda s: services.publisher.publish(s, "setup", held(services)), Metadata(), console
+    )
     if not any(o.refusal for o in outcomes):
         mark.write_text(wanted, encoding="utf-8")
 

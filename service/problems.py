@@ -82,7 +82,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
-        known = {404: "There is nothing at this path. /docs lists what there is.", 405: "This path takes other methods."}
+        known = {
+            404: "There is nothing at this path. /docs lists what there is.",
+            405: "This path takes other methods.",
+        }
         answer = problem(error.status_code, known.get(error.status_code, str(error.detail)))
         answer.headers.update(error.headers or {})
         return answer

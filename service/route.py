@@ -70,24 +70,14 @@ def wants_labels(options: Options) -> bool:
 def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain, foreign: str | None = None) -> Route:
     """Decide whether facts are asked, and which questions."""
     form = _format(labels, domain)
-    asked = labels is not None
+    refusal = _why_no_facts(labels, form, options, domain)
     if foreign:
-        return Route(asked, False, form, (), f"the ticket is in {foreign}, not a language of the domain", foreign=True)
-    if options.mode in ("tuned", "prompt"):
-        return Route(asked, False, form, (), f"mode {options.mode} asks no facts")
-    if options.facts == "never":
-        return Route(asked, False, form, (), "the caller said facts: never")
+        reason = f"the ticket is in {foreign}, not a language of the domain"
+        return Route(labels is not None, False, form, (), reason, foreign=True)
+    if refusal:
+        return Route(labels is not None, False, form, (), refusal)
     found = questions(ticket.subject, ticket.body, ticket.earlier)
-    if options.facts == "always":
-        return Route(asked, True, form, found, "the caller said facts: always")
-    if labels is None:
-        return Route(False, True, None, found, "no labels are asked, so facts are")
-    need = labels["needs_facts"]
-    if need.value == "no_facts" and not need.abstained and form and domain.formats[form].facts == "none":
-        return Route(True, False, form, (), f"needs_facts is no_facts ({need.confidence:.2f}) and {form} states none")
-    if form is None:
-        return Route(True, True, None, found, "next_action abstained, so evidence decides")
-    return Route(True, True, form, found, f"next_action {labels['next_action'].value}: {form}; facts may be needed")
+    return Route(labels is not None, True, form, found, _why_facts(labels, form, options))
 
 
 def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
@@ -110,6 +100,28 @@ def _format(labels: Labels | None, domain: Domain) -> str | None:
     if labels is None or labels["next_action"].abstained:
         return None
     return domain.format_of(labels["next_action"].value)
+
+
+def _why_no_facts(labels: Labels | None, form: str | None, options: Options, domain: Domain) -> str | None:
+    """The reason why no facts are asked, or None where they are."""
+    if options.mode in ("tuned", "prompt"):
+        return f"mode {options.mode} asks no facts"
+    if options.facts != "auto" or labels is None:
+        return "the caller said facts: never" if options.facts == "never" else None
+    need = labels["needs_facts"]
+    if need.value == "no_facts" and not need.abstained and form and domain.formats[form].facts == "none":
+        return f"needs_facts is no_facts ({need.confidence:.2f}) and {form} states none"
+    return None
+
+
+def _why_facts(labels: Labels | None, form: str | None, options: Options) -> str:
+    if options.facts == "always":
+        return "the caller said facts: always"
+    if labels is None:
+        return "no labels are asked, so facts are"
+    if form is None:
+        return "next_action abstained, so evidence decides"
+    return f"next_action is {labels['next_action'].value}, which leads to {form}; facts may be needed"
 
 
 def _needs_person(form: str | None, domain: Domain) -> bool:

@@ -41,20 +41,20 @@ def create_key(
 
 
 @router.get("/v1/keys", tags=["keys"])
-def list_keys(parts: Parts, caller: Administrator) -> list[dict[str, Any]]:  # noqa: ARG001
+def list_keys(parts: Parts, caller: Administrator) -> list[dict[str, Any]]:
     """All keys, without their secrets."""
     return [_key(parts, key) for key in parts.keys.list()]
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"])
-def revoke_key(key_id: str, parts: Parts, caller: Administrator) -> Response:  # noqa: ARG001
+def revoke_key(key_id: str, parts: Parts, caller: Administrator) -> Response:
     """Revoke a key; it is dead with the next request."""
     parts.keys.revoke(key_id)
     return Response(status_code=204)
 
 
 @router.get("/v1/domain", tags=["domain"])
-def domain(parts: Parts, caller: AnyCaller) -> dict[str, Any]:  # noqa: ARG001
+def domain(parts: Parts, caller: AnyCaller) -> dict[str, Any]:
     """The taxonomy: fields with their labels, slots, formats."""
     found = parts.domain.model_dump(mode="json", exclude={"audiences", "encoder"})
     return found | {"fingerprint": parts.domain.fingerprint}
@@ -74,7 +74,7 @@ def readyz(parts: Parts) -> dict[str, str]:
 
 
 @router.get("/metrics", tags=["health"], response_class=Response)
-def metrics(request: Request, caller: Administrator) -> Response:  # noqa: ARG001
+def metrics(request: Request, caller: Administrator) -> Response:
     """Prometheus metrics. They hold no text of a ticket or document."""
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

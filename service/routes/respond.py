@@ -27,7 +27,7 @@ def respond(body: RespondRequest, parts: Parts, caller: Responder) -> Reply:
 
 
 @router.post("/triage")
-def triage(body: TriageRequest, parts: Parts, caller: Responder) -> TriageReply:  # noqa: ARG001
+def triage(body: TriageRequest, parts: Parts, caller: Responder) -> TriageReply:
     """Label a ticket; nothing is searched."""
     return parts.pipeline.triage(body)
 
