@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import threading
+import warnings
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,10 @@ class Encoder(Embeddings):
         Raises:
             IntegrityError: merging changed what the adapter computes (peft#1043).
         """
-        adapted = PeftModel.from_pretrained(copy.deepcopy(self._models[BASE]), str(folder)).eval()
+        with warnings.catch_warnings():
+            # transformers 5.23 warns of an attribute that peft 0.21 still reads
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            adapted = PeftModel.from_pretrained(copy.deepcopy(self._models[BASE]), str(folder)).eval()
         probe = ["I was charged twice and want my money back.", "sync is stuck"]
         before = self._forward(adapted, probe)
         merged = adapted.merge_and_unload()

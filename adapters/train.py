@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,10 @@ class _Trainer:
             target_modules="all-linear",
             exclude_modules=r".*\bpooler\b.*",  # mean pooling never reads it
         )
-        self.model: Any = get_peft_model(transformer, config)
+        with warnings.catch_warnings():
+            # transformers 5.23 warns of an attribute that peft 0.21 still reads
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            self.model: Any = get_peft_model(transformer, config)
         frozen = self._frozen(split.train)
         self.heads = nn.ModuleDict({name: self._probe(name, frozen) for name in domain.fields})
         self.best: tuple[float, Any, Any] = (-1.0, None, None)
@@ -222,7 +226,7 @@ class _Trainer:
 def _has_bfloat16(device: torch.device) -> bool:
     """Does the processor compute in bfloat16, rather than emulate it?"""
     if device.type != "cpu":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 

@@ -2,11 +2,83 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from domains.spec import load_domain
+
+if TYPE_CHECKING:
+    from evals.run import Result
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def evals() -> None:
-    """Run the eval cases."""
+    """Run the eval cases of a domain."""
+
+
+@app.command()
+def run(
+    domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
+    cases: Annotated[str, typer.Option(help="dev, or sealed, which is opened to report and never to tune.")] = "dev",
+    mode: Annotated[str, typer.Option(help="hybrid or tuned.")] = "hybrid",
+    failures: Annotated[bool, typer.Option(help="Tell each failed case; refused for the sealed set.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write marks and replies as JSON lines.")] = None,
+) -> None:
+    """Answer every case in a home of its own, and tell the shares that are right.
+
+    Example: `formfact evals run --cases dev --failures`
+    """
+    from evals.cases import load
+    from evals.run import by_tag, summary
+    from evals.run import run as answer
+    from service.build import build, owned
+    from service.prepare import prepare
+    from service.settings import Settings
+
+    spec = load_domain(domain)
+    wanted = load(spec, cases)
+    console = Console()
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(home=Path(home), domain=domain)  # adapter and encoder as the environment says
+        with owned(settings):
+            services = build(settings, domain=spec)
+            prepare(services, Console(stderr=True, quiet=True))
+            replies = answer(services, wanted, mode)  # type: ignore[arg-type]
+            results = list(track(replies, "Answering", total=len(wanted), console=Console(stderr=True), transient=True))
+    table = Table("figure", "value", title=f"{spec.title}, {cases} cases, mode {mode}")
+    for name, value in summary(results).items():
+        table.add_row(name, str(value))
+    for tag, share in by_tag(results).items():
+        table.add_row(f"passed: {tag}", str(share))
+    console.print(table)
+    if failures and cases != "sealed":
+        _tell(results, console)
+    if out:
+        out.write_text("".join(_line(r) for r in results), encoding="utf-8")
+
+
+def _tell(results: list[Result], console: Console) -> None:
+    for r in results:
+        if r.marks.passed:
+            continue
+        ticket = f"{r.case.ticket.subject} | {r.case.ticket.body}"
+        console.print(f"\n{r.case.id} {r.case.tags} {ticket}", markup=False, highlight=False)
+        console.print(f"expected {r.case.expect.model_dump(exclude_defaults=True)}", markup=False, highlight=False)
+        console.print(f"got {r.reply.action} {r.reply.reason_code} {r.reply.answer.format}", markup=False)
+        for c in r.reply.citations:
+            console.print(f"  [{c.n}] {c.doc_id} v{c.version}: {c.quote}", markup=False, highlight=False)
+
+
+def _line(result: Result) -> str:
+    from dataclasses import asdict
+
+    return json.dumps({"marks": asdict(result.marks), "reply": result.reply.model_dump(mode="json")}) + "\n"

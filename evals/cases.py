@@ -1,0 +1,90 @@
+"""Eval cases: a ticket, who asks it when, and what the reply must and must not hold.
+
+A real line of `domains/support/cases/dev.jsonl` (shortened):
+
+    {"id": "dv-004", "tags": ["time-dependent"], "ticket": {"subject": "", "body": "what did team cost a month …"},
+     "customer": {"currency": "EUR"}, "audiences": ["public"], "as_of": "2026-02-10",
+     "expect": {"actions": ["answer"], "labels": {"queue": "sales"},
+                "facts": [{"docs": ["plan-prices"], "values": ["12.00"]}], "forbidden": ["13.50"]}}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.card import open_sealed
+from domains.spec import Domain, InvalidInput
+from service.reply import TicketIn
+from service.route import Action
+
+UNANSWERABLE = "unanswerable"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fact(_Frozen):
+    """Values that the text must hold, cited from one of `docs`."""
+
+    docs: Annotated[tuple[str, ...], Field(min_length=1)]
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Expected(_Frozen):
+    """What a right reply holds. `actions`: any one is right."""
+
+    actions: Annotated[tuple[Action, ...], Field(min_length=1)]
+    labels: dict[str, str] = {}
+    facts: tuple[Fact, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+
+class Case(_Frozen):
+    """One eval case."""
+
+    id: str
+    tags: Annotated[tuple[str, ...], Field(min_length=1)]
+    ticket: TicketIn
+    customer: dict[str, str | None] = {}
+    audiences: Annotated[tuple[str, ...], Field(min_length=1)]
+    as_of: str
+    expect: Expected
+
+
+def load(domain: Domain, which: str) -> tuple[Case, ...]:
+    """The cases `dev` or `sealed` of a domain; the sealed file's checksum is compared first.
+
+    Raises:
+        InvalidInput: there is no such file, a line of it is wrong, or it contradicts the domain.
+        IntegrityError: the sealed file is not the one that was sealed.
+    """
+    path = domain.folder / "cases" / f"{which}.jsonl"
+    if not path.is_file():
+        raise InvalidInput(f"There are no cases `{which}` in {path.parent}.", "Use dev or sealed.")
+    if which == "sealed":
+        open_sealed(path)
+    cases = [_case(path, n, line) for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if line.strip()]
+    for case in cases:
+        _check(case, domain)
+    return tuple(cases)
+
+
+def _case(path: Path, number: int, line: str) -> Case:
+    try:
+        return Case.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise InvalidInput(f"{path.name}:{number}: {where}: {first['msg']}", "See evals/cases.py.") from None
+
+
+def _check(case: Case, domain: Domain) -> None:
+    if unknown := set(case.audiences) - set(domain.audiences):
+        raise InvalidInput(f"{case.id}: nobody declared the audiences {sorted(unknown)}.", "See domain.yaml.")
+    for name, value in case.expect.labels.items():
+        if name not in domain.fields or value not in domain.fields[name].labels:
+            raise InvalidInput(f"{case.id}: {name}: there is no label `{value}`.", "See domain.yaml.")

@@ -1,0 +1,80 @@
+"""Running the cases: each as its own caller at its own date, through the same pipeline that serves HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from evals.cases import UNANSWERABLE, Case
+from evals.score import Marks, mark
+from retrieval.instants import parse_instant
+from service.build import Services
+from service.keys import SCOPES, Caller
+from service.reply import Reply, RespondRequest
+from service.route import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A case with its reply and marks."""
+
+    case: Case
+    reply: Reply
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of how many."""
+
+    right: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.right}/{self.of}" + (f" ({self.right / self.of:.3f})" if self.of else "")
+
+
+def run(services: Services, cases: Iterable[Case], mode: Mode) -> Iterator[Result]:
+    """Answer each case and mark it."""
+    for case in cases:
+        caller = Caller("evals", frozenset(SCOPES), services.domain.readable_by(case.audiences))
+        request = RespondRequest(ticket=case.ticket, customer=case.customer, mode=mode, as_of=case.as_of)
+        reply = services.pipeline.respond(request, caller)
+        yield Result(case, reply, mark(case, reply, _reader(services, case, caller)))
+
+
+def summary(results: Sequence[Result]) -> dict[str, Share | float]:
+    """The figures of a run: shares of cases, and the median time in milliseconds."""
+    marks = [r.marks for r in results]
+    figures: dict[str, Share | float] = {
+        "cases passed": _share(m.passed for m in marks),
+        "right action": _share(m.action_right for m in marks),
+        "answerable: every required value": _share(m.facts_complete for m in marks if m.facts_complete is not None),
+        "no forbidden value": _share(m.forbidden_absent for m in marks),
+        "unanswerable: invented nothing": _share(not m.invented for m in marks if UNANSWERABLE in m.tags),
+        "unanswerable: stated no fact": _share(m.declined for m in marks if m.declined is not None),
+        "invented": sum(m.invented for m in marks),
+        "permission leaks": sum(m.leaked for m in marks),
+        "median ms": round(median(r.reply.timings_ms["total"] for r in results), 1),
+    }
+    for name in sorted({name for m in marks for name in m.labels_right}):
+        figures[f"label {name}"] = _share(m.labels_right[name] for m in marks if name in m.labels_right)
+    return figures
+
+
+def by_tag(results: Sequence[Result]) -> dict[str, Share]:
+    """Share of cases passed under each tag."""
+    tags = sorted({tag for r in results for tag in r.case.tags})
+    return {tag: _share(r.marks.passed for r in results if tag in r.case.tags) for tag in tags}
+
+
+def _share(marks: Iterable[bool | None]) -> Share:
+    told = [bool(m) for m in marks]
+    return Share(sum(told), len(told))
+
+
+def _reader(services: Services, case: Case, caller: Caller) -> Callable[[str, int], bool]:
+    view = services.catalog.view(caller.audiences, parse_instant(case.as_of, services.domain.zone))
+    holding = {(v.doc_id, v.version) for v in view.versions}
+    return lambda doc_id, version: (doc_id, version) in holding

@@ -1,0 +1,46 @@
+"""The retriever as LangChain's users know it: a `BaseRetriever` that any chain can take.
+
+It reads as one fixed caller; the date may be fixed too. Metadata carry what a citation needs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict
+
+from retrieval.instants import now
+from retrieval.retriever import Retriever
+
+
+class PolicyRetriever(BaseRetriever):
+    """Passages that these audiences may read, at `moment` (default: whenever it is asked)."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    retriever: Retriever
+    audiences: frozenset[str]
+    moment: datetime | None = None
+    k: int = 8
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
+    ) -> list[Document]:
+        view = self.retriever.catalog.view(self.audiences, self.moment or now())
+        return [
+            Document(
+                page_content=hit.passage.in_context,
+                metadata={
+                    "doc_id": hit.version.doc_id,
+                    "version": hit.version.version,
+                    "title": hit.version.title,
+                    "start": hit.passage.start,
+                    "end": hit.passage.end,
+                    "score": hit.score,
+                },
+            )
+            for hit in self.retriever.search(view, query, limit=self.k if k is None else k)
+        ]
