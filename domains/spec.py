@@ -165,6 +165,7 @@ class Domain(_Frozen):
     encoder: str
     audiences: dict[str, Audience]
     slots: dict[str, Slot] = Field(default_factory=dict)
+    synonyms: tuple[tuple[str, ...], ...] = ()
     fields: dict[str, LabelField]
     formats: dict[str, ReplyFormat]
     folder: Path = Field(exclude=True)

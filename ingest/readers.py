@@ -34,6 +34,8 @@ logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns about fonts th
 
 MAX_PDF_PAGES = 400
 MAX_UNPACKED_BYTES = 100_000_000
+# What office software here still writes; among all that exist a short text fits too many.
+_ENCODINGS = ["utf_16", "cp1252", "cp1250"]
 
 
 def read(filename: str, data: bytes) -> list[Block]:
@@ -68,7 +70,7 @@ def decode(filename: str, data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        best = from_bytes(data).best()
+        best = from_bytes(data, cp_isolation=_ENCODINGS).best()
         if best is None:
             raise refusal from None
         text = str(best)

@@ -8,6 +8,7 @@ a document about another thing.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +17,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from langchain_core.embeddings import Embeddings
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from domains.spec import Domain
 from retrieval.catalog import Passage
 from retrieval.injection import commands_in
-from retrieval.lexical import LexicalIndex, idf, tokens
+from retrieval.lexical import LexicalIndex, idf, tokens, words
 from retrieval.questions import Question, sentence_spans
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
@@ -70,6 +72,7 @@ class Unit:
     end: int
     text: str
     score: float = 0.0
+    covered: float = 0.0  # share of the question's words, by weight, that the unit holds; 0..1
 
     @property
     def in_context(self) -> str:
@@ -117,12 +120,16 @@ class Selector:
 
     def __init__(self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, embedder: Embeddings) -> None:
         self._domain, self._retriever, self._lexical, self._embedder = domain, retriever, lexical, embedder
-        self._vocabulary = lru_cache(maxsize=16)(self._read_vocabulary)
+        self._words = lru_cache(maxsize=16)(self._read_words)
+        self._canonical = {
+            term: tokens(group[0])[0] for group in domain.synonyms for word in group for term in tokens(word)
+        }
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
     def select(self, view: View, asked: Question, given: Slots, limit: int = 8) -> Finding:
         """What answers `asked` among what the caller may read; `given` is what ticket and context say of the slots."""
         wanted = {**given, **slots_in(asked.text, self._domain)}
+        asked = replace(asked, text=mended(asked.text, self._words(view)))
         hits = self._retriever.search(view, asked.text, asked.context, limit)
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
         ranked = self._rank(view, asked, wanted, units)
@@ -140,16 +147,19 @@ class Selector:
         weights = self._weights(view, asked, wanted)
         vectors = self._embed([asked.text, f"{asked.text} {asked.context}", *(u.in_context for u in units)])
         meaning = np.maximum(vectors[2:] @ vectors[0], vectors[2:] @ vectors[1])
+        covered = [self._covered(weights, unit) for unit in units]
         scored = [
-            replace(unit, score=round(self._score(asked, wanted, weights, unit, float(cosine)), 3))
-            for unit, cosine in zip(units, meaning, strict=True)
+            replace(u, covered=round(c, 3), score=round(self._score(asked, wanted, u, float(m), c), 3))
+            for u, m, c in zip(units, meaning, covered, strict=True)
         ]
         kept = [u for u in scored if u.score > 0]
         return sorted(kept, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start))
 
-    def _score(self, asked: Question, wanted: Slots, weights: Mapping[str, float], unit: Unit, cosine: float) -> float:
-        words = set(tokens(unit.in_context)) | set(tokens(unit.version.title))
-        covered = sum(w for term, w in weights.items() if term in words) / (sum(weights.values()) or 1.0)
+    def _covered(self, weights: Mapping[str, float], unit: Unit) -> float:
+        words = self._terms(f"{unit.in_context} {unit.version.title}")
+        return sum(w for term, w in weights.items() if term in words) / (sum(weights.values()) or 1.0)
+
+    def _score(self, asked: Question, wanted: Slots, unit: Unit, cosine: float, covered: float) -> float:
         score = _MEANING * cosine + _WORDS * covered
         named = slots_in(unit.text, self._domain)
         if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
@@ -162,25 +172,23 @@ class Selector:
         return score
 
     def _weights(self, view: View, asked: Question, wanted: Slots) -> dict[str, float]:
-        """The question's terms with their rarity among what the caller may read; misspelt ones are mended first."""
+        """The question's terms, synonyms as one, with their rarity among what the caller may read."""
         passages = max(len(self._retriever.catalog.lengths(view)), 1)
-        known = self._vocabulary(view)
-        terms = {self._mend(term, known) for term in tokens(asked.text)}
-        for slot in wanted:
-            if slot in slots_in(asked.text, self._domain):
-                terms |= {t for value in wanted[slot] for t in tokens(value)}
+        named = " ".join(value for values in slots_in(asked.text, self._domain).values() for value in values)
+        terms = {t for t in tokens(f"{asked.text} {named}") if len(t) > 1}
         counts = self._lexical.statistics(view, terms)
-        return {term: idf(count, passages) for term, count in counts.items()}
+        weights: dict[str, float] = {}
+        for term, count in counts.items():
+            canonical = self._canonical.get(term, term)
+            weights[canonical] = min(idf(count, passages), weights.get(canonical, math.inf))
+        return weights
 
-    def _mend(self, term: str, known: frozenset[str]) -> str:
-        if term in known or len(term) < 5 or any(c.isdigit() for c in term):
-            return term
-        best = process.extractOne(term, sorted(known), scorer=fuzz.ratio, score_cutoff=86)
-        return best[0] if best else term
+    def _terms(self, text: str) -> set[str]:
+        return {self._canonical.get(term, term) for term in tokens(text)}
 
-    def _read_vocabulary(self, view: View) -> frozenset[str]:
+    def _read_words(self, view: View) -> frozenset[str]:
         catalog = self._retriever.catalog
-        return frozenset(t for c in view.by_content for p in catalog.passages(c) for t in tokens(p.in_context))
+        return frozenset(w for c in view.by_content for p in catalog.passages(c) for w in words(p.in_context))
 
     def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors (texts, dimensions); those of units are kept, since the same ones come back."""
@@ -196,7 +204,7 @@ class Selector:
         """A table row answers, together with those that differ from it only in what nobody gave."""
         best = ranked[0]
         same = [u for u in ranked if u.is_row and u.passage.content == best.passage.content]
-        alike = [u for u in same if u.passage.heading == best.passage.heading and u.score >= best.score - _CLOSE]
+        alike = [u for u in same if u.passage.heading == best.passage.heading and u.covered >= best.covered]
         open_slots = [
             slot
             for slot in self._domain.slots
@@ -220,6 +228,25 @@ class Selector:
 
 
 _NOBODY = Question("")
+
+
+def mended(text: str, known: frozenset[str]) -> str:
+    """The text with misspelt words replaced by the nearest word that the caller's documents use.
+
+    One slip (optimal string alignment: insert, delete, replace, swap) is mended in words of four to seven letters, two
+    in longer ones; the first letter must be right. Names that no document uses stay as they are.
+    """
+    stems = {t for word in known for t in tokens(word)}
+
+    def mend(match: re.Match[str]) -> str:
+        word = match.group().casefold()
+        if len(word) < 4 or word in known or not word.isalpha() or set(tokens(word)) <= stems:
+            return match.group()
+        candidates = sorted(w for w in known if w[0] == word[0])
+        best = process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=1 if len(word) < 8 else 2)
+        return best[0] if best else match.group()
+
+    return re.sub(r"[^\W\d_]+", mend, text)
 
 
 def units_of(hit: Hit) -> list[Unit]:
@@ -258,18 +285,26 @@ def quantities(text: str) -> dict[str, set[str]]:
     return found
 
 
+def _stated(unit: Unit) -> dict[str, set[str]]:
+    """The quantities of a unit; in a table row a bare amount is of the currency that another cell names."""
+    found = quantities(unit.text)
+    currency = next((v for v in unit.cells.values() if v in ("EUR", "USD", "GBP")), "") if unit.is_row else ""
+    amounts = {v for v in unit.cells.values() if re.fullmatch(r"\d+[.,]\d\d", v)} if currency else set()
+    return {**found, currency.lower(): amounts} if amounts else found
+
+
 def _rivals(best: Unit, other: Unit) -> bool:
     """Do two units of different documents give different numbers of the same kind?"""
     if best.version.doc_id == other.version.doc_id:
         return False
-    mine, theirs = quantities(best.text), quantities(other.text)
+    mine, theirs = _stated(best), _stated(other)
     shared = mine.keys() & theirs.keys()
     return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
 
 
 def _settle(ranked: list[Unit]) -> list[Unit]:
     """Drop what a document of higher precedence contradicts, among the units that come near the best."""
-    near = [u for u in ranked if u.score >= ranked[0].score - _RIVAL]
+    near = [u for u in ranked if u.score >= ranked[0].score - 2 * _RIVAL]
     beaten = {
         u for u in near for other in near if other.version.precedence > u.version.precedence and _rivals(other, u)
     }

@@ -34,10 +34,14 @@ were what when where which who whom why will with would you your
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
+def words(text: str) -> list[str]:
+    """The words of `text` in order, small; numbers stay whole (`13.50`, `1,000`)."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
 def tokens(text: str) -> list[str]:
-    """Stemmed content words of `text`, in order; numbers stay whole (`13.50`, `1,000`)."""
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    kept = [w for w in words if w not in STOP_WORDS]
+    """Stemmed content words of `text`, in order."""
+    kept = [w for w in words(text) if w not in STOP_WORDS]
     # A stemmer object keeps a cache that is not safe across threads; making one costs microseconds.
     return [t[:60] for t in Stemmer.Stemmer("english", 0).stemWords(kept)]
 

@@ -1,0 +1,179 @@
+"""The encoder, the shipped adapter, data sets and measures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss
+
+from adapters import dataset
+from adapters.classifier import Classifier
+from adapters.encoder import Encoder, load_base
+from adapters.metrics import calibration_error, coverage_at_risk, mcnemar, scores
+from adapters.model import softmax
+from domains.spec import IntegrityError, InvalidInput, NotConfigured
+
+
+@pytest.fixture(scope="session")
+def classifier(encoder, domain):
+    return Classifier(encoder, domain.folder / "adapter", domain)
+
+
+def test_embeddings_are_unit_vectors_and_near_for_near_texts(encoder):
+    vectors = encoder.unit(["refund my payment", "I want my money back", "the sync client crashes"])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+    assert len(encoder.embed_query("x")) == 384
+
+
+def test_the_base_is_what_sentence_transformers_computes(encoder):
+    texts = ["short", "a rather longer text about invoices and signatures " * 9]
+    wanted = load_base("all-MiniLM-L6-v2").encode(texts, normalize_embeddings=True)
+    assert np.allclose(encoder.unit(texts), wanted, atol=1e-5)
+
+
+def test_many_threads_get_their_own_answers(encoder):
+    texts = [f"ticket number {n} about {'sync ' * (n % 7)}" for n in range(60)]
+    alone = encoder.unit(texts)
+    with ThreadPoolExecutor(12) as pool:
+        crowded = np.concatenate(list(pool.map(lambda t: encoder.unit([t]), texts)))
+    assert np.allclose(alone, crowded, atol=1e-5)
+
+
+def test_a_model_that_is_not_there_names_the_setting():
+    with pytest.raises(NotConfigured, match="FORMFACT_ENCODER"):
+        Encoder("/no/such/model")
+
+
+def test_the_shipped_adapter_labels_in_the_taxonomy(classifier, domain):
+    labels = classifier.label("I was charged twice this month and I want the second payment back today!!")
+    assert labels.keys() == domain.fields.keys()
+    for name, label in labels.items():
+        assert label.value in domain.fields[name].labels
+        assert 0 <= label.confidence <= 1
+        assert all(a.value != label.value for a in label.alternatives)
+    assert labels["queue"].value == "billing"
+    assert classifier.label("The desktop app crashes whenever I sync a folder")["queue"].value == "technical"
+
+
+def test_labels_do_not_depend_on_what_is_beside_them(classifier):
+    text = "We want to cancel the Business plan at the end of the year, it got too expensive."
+    alone, among = classifier.label(text), classifier.label_all(["x" * 900, text, "hi"])[1]
+    assert {n: (v.value, v.confidence) for n, v in alone.items()} == {
+        n: (v.value, v.confidence) for n, v in among.items()
+    }
+
+
+def test_the_adapter_is_small_and_safe(domain):
+    folder = domain.folder / "adapter"
+    assert sum(p.stat().st_size for p in folder.glob("*.safetensors")) < 3_000_000
+    assert {p.suffix for p in folder.iterdir()} <= {".safetensors", ".json", ".md"}
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "heads.safetensors", "adapter_config.json"])
+def test_a_changed_byte_is_refused(tmp_path, domain, encoder, name):
+    folder = shutil.copytree(domain.folder / "adapter", tmp_path / "adapter")
+    data = bytearray((folder / name).read_bytes())
+    data[-1] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(IntegrityError, match=name):
+        Classifier(encoder, folder, domain)
+
+
+def test_an_adapter_of_another_base_or_taxonomy_or_none_is_refused(tmp_path, domain, encoder):
+    folder = shutil.copytree(domain.folder / "adapter", tmp_path / "adapter")
+    manifest = json.loads((folder / "adapter.json").read_text())
+    (folder / "adapter.json").write_text(json.dumps(manifest | {"base_fingerprint": "other"}))
+    with pytest.raises(IntegrityError, match="was trained on"):
+        Classifier(encoder, folder, domain)
+    (folder / "adapter.json").write_text(json.dumps(manifest | {"fields": {"queue": ["a", "b"]}}))
+    with pytest.raises(IntegrityError, match="label map"):
+        Classifier(encoder, folder, domain)
+    with pytest.raises(IntegrityError, match="no readable adapter"):
+        Classifier(encoder, tmp_path / "nothing", domain)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"body": ""}, "no text"),
+        ({"labels": {"queue": "billing"}}, "labels for"),
+        ({"labels": "billing"}, "ValueError|TypeError|dictionary"),
+        ({"id": None, "labels": {}}, "labels for"),
+    ],
+)
+def test_a_bad_row_is_refused_by_line(tmp_path, domain, change, reason):
+    row = json.loads((domain.folder / "tickets" / "train.jsonl").read_text("utf-8").splitlines()[0])
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        json.dumps(row) + "\n" + json.dumps(row | {"id": "other", "subject": "", "thread": []} | change) + "\n"
+    )
+    with pytest.raises(InvalidInput, match=reason) as raised:
+        dataset.load(path, domain)
+    assert "t.jsonl:2" in str(raised.value)
+
+
+def test_an_unknown_label_an_id_twice_and_no_rows_are_refused(tmp_path, domain):
+    row = json.loads((domain.folder / "tickets" / "train.jsonl").read_text("utf-8").splitlines()[0])
+    path = tmp_path / "t.jsonl"
+    for lines, reason in (([row, row], "twice"), ([], "no tickets")):
+        path.write_text("".join(json.dumps(r) + "\n" for r in lines))
+        with pytest.raises(InvalidInput, match=reason):
+            dataset.load(path, domain)
+    path.write_text(json.dumps(row | {"labels": row["labels"] | {"queue": "moon"}}) + "\n")
+    with pytest.raises(InvalidInput, match="moon"):
+        dataset.load(path, domain)
+
+
+def test_a_group_stands_on_one_side_of_the_split(domain):
+    rows = dataset.load(domain.folder / "tickets" / "train.jsonl", domain)
+    split = dataset.split(rows)
+    groups = [{r.group for r in side} for side in (split.train, split.validation, split.calibration)]
+    assert sum(map(len, groups)) == len(set.union(*groups))
+    assert len(split.train) + len(split.validation) + len(split.calibration) == len(rows)
+
+
+def test_measures_on_worked_examples():
+    targets = np.array([0, 1, 1, 0])
+    sure = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [0.9, 0.1]], dtype=np.float32)
+    assert scores(sure.argmax(1), targets).accuracy == 0.75
+    assert calibration_error(sure, targets) == pytest.approx(0.15, abs=1e-6)
+    assert coverage_at_risk(sure, targets, 0.0) == 0.5
+    assert coverage_at_risk(sure, targets, 0.3) == 1.0
+    right = np.array([True] * 8 + [False] * 2)
+    assert mcnemar(right, right) == 1.0
+    assert mcnemar(right, ~right) == pytest.approx(0.109375)
+
+
+def test_a_temperature_flattens_without_reordering():
+    logits = np.array([[2.0, 1.0, 0.0]], dtype=np.float32)
+    hot, cold = softmax(logits, 5.0), softmax(logits, 0.5)
+    assert list(np.argsort(hot[0])) == list(np.argsort(cold[0]))
+    assert hot.max() < softmax(logits).max() < cold.max()
+    assert brier_score_loss([1], [float(cold[0, 0])]) < brier_score_loss([1], [float(hot[0, 0])])
+
+
+@pytest.mark.slow
+def test_training_writes_an_adapter_that_loads_and_learns_and_repeats(tmp_path, domain, encoder):
+    from adapters.train import Recipe, train
+
+    rows = dataset.load(domain.folder / "tickets" / "train.jsonl", domain)
+    short = tuple(sorted(rows, key=lambda r: len(r.text))[:320])
+    split, recipe = dataset.split(short), Recipe(epochs=2)
+    told: list[float] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries under training warn of their own deprecations
+        for name in ("a", "b"):
+            run = (domain, split, "sha256:test", encoder.fingerprint, recipe, tmp_path / name)
+            train(*run, lambda _, done: told.append(done))
+    first, second = (Classifier(encoder, tmp_path / name, domain) for name in ("a", "b"))
+    assert first.id == second.id, "the same seed gives the same adapter"
+    labels = first.label_all([r.text for r in split.train])
+    right = np.mean([found["queue"].value == r.labels["queue"] for found, r in zip(labels, split.train, strict=True)])
+    assert right > 0.6
+    assert told[-1] == 1.0

@@ -1,0 +1,110 @@
+"""Composing and verifying: the text is templates and claims, and what is not in a quote does not leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from retrieval.catalog import Passage
+from retrieval.evidence import Finding, Unit, quantities
+from retrieval.questions import Question
+from retrieval.versions import Version
+from service.compose import Claim, ExtractiveComposer
+from service.route import Decision
+from service.verify import verify
+
+TEXT = "# Vault\nThe vault costs 41 EUR.\nPlan: Team; Currency: EUR; Price: 13.50; Minimum users: 3\n"
+VERSION = Version("vault", 1, "Vault", datetime(2026, 1, 1, tzinfo=UTC), None, frozenset({"public"}), 50, (), "c", 1)
+
+
+def unit(part, kind="prose"):
+    start = TEXT.index(part)
+    passage = Passage("c", 0, start, start + len(part), "Vault", kind, part)
+    return Unit(VERSION, passage, start, start + len(part), part, 0.9)
+
+
+SENTENCE, ROW = (
+    unit("The vault costs 41 EUR."),
+    unit("Plan: Team; Currency: EUR; Price: 13.50; Minimum users: 3", "row"),
+)
+ANSWERED = Decision("answer", "answered", "price_answer")
+
+
+def compose(domain, *findings, decision=ANSWERED):
+    return ExtractiveComposer(domain).compose(decision, findings)
+
+
+def problems(draft, said=""):
+    return [failure.reason for failure in verify(draft, lambda _: TEXT, said)]
+
+
+def test_a_sentence_stands_as_it_is_and_a_row_is_read_out(domain):
+    draft = compose(domain, Finding(Question("How much?"), (SENTENCE, ROW), 0.9))
+    assert "- The vault costs 41 EUR. [1]\n- Team, EUR: price 13.50, minimum users 3 [2]" in draft.text
+    assert [TEXT[c.start : c.end] == c.quote for c in draft.citations] == [True, True]
+    assert problems(draft) == []
+
+
+def test_two_questions_get_two_cited_answers_and_an_open_one_is_named(domain):
+    findings = [Finding(Question(q), u, 0.9) for q, u in (("Vault?", (SENTENCE,)), ("Team?", (ROW,)), ("Moon?", ()))]
+    draft = compose(domain, *findings)
+    assert draft.text.index("“Vault?”") < draft.text.index("41 EUR") < draft.text.index("“Team?”")
+    assert "no documented answer to this part: “Moon?”" in draft.text
+    assert problems(draft) == []
+
+
+def test_the_same_claim_is_said_once(domain):
+    draft = compose(domain, *(Finding(Question(q), (SENTENCE,), 0.9) for q in ("Vault?", "And the vault?")))
+    assert len(draft.claims) == len(draft.citations) == draft.text.count("41 EUR") == 1
+
+
+def test_what_the_answer_turns_on_is_asked(domain):
+    finding = Finding(Question("Price?"), (), 0.9, ask=("plan", "currency"))
+    draft = compose(domain, finding, decision=Decision("clarify", "needs_information", "clarify"))
+    assert "which plan you are on and the currency you are billed in" in draft.text
+    assert (draft.claims, draft.citations) == ((), ())
+
+
+@pytest.mark.parametrize("form", ["handoff", "human_handoff", "incident_notice", "courtesy_close", "details_request"])
+def test_every_bare_format_states_no_number(domain, form):
+    draft = compose(domain, decision=Decision("handoff", "policy_requires_human", form))
+    assert draft.text
+    assert not any(c.isdigit() for c in draft.text)
+    assert problems(draft) == []
+
+
+@pytest.fixture
+def good(domain):
+    return compose(domain, Finding(Question("How much?"), (SENTENCE,), 0.9))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda d: replace(d, claims=(Claim("The vault costs 42 EUR.", (1,)),)), "42"),
+        (lambda d: replace(d, claims=(Claim("The vault is cheap.", ()),)), "cites nothing"),
+        (lambda d: replace(d, claims=(Claim("The vault costs 41 EUR.", (7,)),)), "cites nothing"),
+        (lambda d: replace(d, text=d.text + " It takes 9 hours."), "outside its claims"),
+        (lambda d: replace(d, text=d.text + " [3]"), "do not exist"),
+        (lambda d: replace(d, citations=(replace(d.citations[0], quote="The vault costs 40 EUR."),)), "not verbatim"),
+        (lambda d: replace(d, citations=(replace(d.citations[0], start=3),)), "not verbatim"),
+    ],
+)
+def test_a_draft_that_says_too_much_is_refused(good, change, reason):
+    assert any(reason in problem for problem in problems(change(good)))
+
+
+def test_numbers_of_the_customer_may_be_said_back(good):
+    echoed = replace(good, text=good.text + " You wrote of 12 seats.")
+    assert problems(echoed, said="We have 12 seats") == []
+
+
+def test_quantities_are_told_by_kind():
+    assert quantities("within 30 days or 12 months, 40 % off, until 18:00 CET") == {
+        "day": {"30"},
+        "month": {"12"},
+        "%": {"40"},
+        "cet": {"18:00"},
+    }

@@ -1,0 +1,61 @@
+"""The router's table, as docs/routing.md tells it: every row is walked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.classifier import Label
+from retrieval.evidence import Finding
+from retrieval.questions import Question
+from service.route import Options, decide, plan, wants_labels
+from service.ticket import Ticket
+
+TABLE = (Path(__file__).parents[1] / "docs" / "routing.md").read_text("utf-8")
+ROWS = [
+    [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+    for line in TABLE.splitlines()
+    if re.match(r"\| (hybrid|tuned)", line)
+]
+UNIT = object()  # decide looks only at whether there are units
+QUESTION = Question("What does it cost?")
+FINDINGS = {
+    "suffices": Finding(QUESTION, (UNIT,), 0.9),
+    "nothing": Finding(QUESTION, (), 0.1),
+    "turns on a slot": Finding(QUESTION, (), 0.9, ask=("plan",)),
+    "conflict": Finding(QUESTION, (), 0.9, conflict=(UNIT, UNIT)),
+}
+
+
+def labels(next_action, needs_facts):
+    def label(text):
+        value, _, note = text.partition(" ")
+        return Label(value, 0.9, "abstained" in note, ())
+
+    return {"next_action": label(next_action), "needs_facts": label(needs_facts)}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=" / ".join)
+def test_every_row_of_the_table_holds(row, domain):
+    mode, forced, next_action, needs_facts, evidence, action, reason = row
+    force = dict(part.split(": ") for part in forced.split(", ")) if forced != "-" else {}
+    options = Options(mode, force.get("labels", "auto"), force.get("facts", "auto"))
+    given = labels(next_action, needs_facts) if next_action != "-" else None
+    assert wants_labels(options) is (given is not None)
+    route = plan(Ticket("What does it cost?"), given, options, domain)
+    assert route.facts is (evidence != "not asked"), route.reason
+    found = None if evidence == "not asked" else (FINDINGS[evidence],)
+    decision = decide(route, given, found, domain)
+    assert (decision.action, decision.reason_code) == (action, reason)
+
+
+def test_the_table_is_there():
+    assert len(ROWS) >= 20
+
+
+def test_a_foreign_language_goes_to_a_person(domain):
+    route = plan(Ticket("Wo ist meine Rechnung?"), None, Options(), domain, "de")
+    assert (route.facts, route.questions) == (False, ())
+    assert decide(route, None, None, domain).reason_code == "unsupported_language"
