@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import IntegrityError
 
 from domains.spec import Conflict
 from retrieval.instants import now
@@ -34,10 +35,17 @@ class Attempt:
     fingerprint: str
 
     def keep(self, tx: Connection, status: int, body: dict[str, Any]) -> None:
-        """Write the answer into the transaction of the write."""
+        """Write the answer into the transaction of the write.
+
+        Raises:
+            Conflict: a request under the same key is being answered at this moment; this write is undone.
+        """
         if self.scope:
             row = {"scope": self.scope, "fingerprint": self.fingerprint, "status": status, "body": body, "at": now()}
-            tx.execute(idempotency.insert(), row)
+            try:
+                tx.execute(idempotency.insert(), row)
+            except IntegrityError:
+                raise Conflict("The same request is under way.", "Repeat it: the first answer will be given.") from None
 
 
 class Idempotency:

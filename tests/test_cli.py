@@ -1,0 +1,76 @@
+"""The command line as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def formfact(*arguments, **environment):
+    env = {**os.environ, **environment, "COLUMNS": "160"}
+    command = [sys.executable, "-m", "cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["respond"], ["search"], ["ingest"], ["documents"], ["evals", "run"]]
+)
+def test_help_shows_an_example(command):
+    done = formfact(*command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    assert not command or "Example" in done.stdout
+
+
+def test_ingest_respond_and_documents_in_a_home_of_their_own(tmp_path):
+    home = {"FORMFACT_HOME": str(tmp_path / "home")}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "tern.md").write_text("# Tern\n\nThe tern fee is 93 EUR.\n")
+    (tmp_path / "in" / "bad.pdf").write_bytes(b"no pdf")
+    done = formfact("ingest", str(tmp_path / "in"), "--audience", "public", "--effective-from", "2026-01-01", **home)
+    assert done.returncode == 1, "a refused file is told by the exit code"
+    assert "1 published" in done.stdout
+    assert "bad.pdf" in done.stdout
+    reply = json.loads(formfact("respond", "How much is the tern fee?", "--json", **home).stdout)
+    assert "93 EUR" in reply["answer"]["text"]
+    listed = json.loads(formfact("documents", "--audience", "public", "--json", **home).stdout)
+    assert "tern" in {d["doc_id"] for d in listed}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["respond", " "], "body"),
+        (["ingest", "/no/such/folder"], "does not exist"),
+        (["respond", "x", "--as-of", "soon"], "2026-03-01"),
+        (["search", "x", "--audience", "martians"], "nobody declared"),
+        (["domain", "check", "--domain", "nowhere"], "domain.yaml"),
+    ],
+)
+def test_errors_are_told_in_words_and_exit_with_1(arguments, told, tmp_path_factory, shared_home):
+    done = formfact(*arguments, FORMFACT_HOME=str(shared_home))
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    return tmp_path_factory.mktemp("cli-home")
+
+
+def test_a_second_process_is_refused_by_name(tmp_path):
+    from service.build import owned
+    from service.settings import Settings
+
+    with owned(Settings(home=tmp_path)):
+        done = formfact("documents", FORMFACT_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert str(os.getpid()) in done.stderr
