@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 
 from adapters.baselines import METHODS, predict
 from adapters.classifier import scores_of
-from adapters.dataset import Row, Split, fingerprint
+from adapters.dataset import Row, Split
 from adapters.encoder import Encoder
 from adapters.metrics import Floats, Ints, coverage_at_risk, mcnemar, scores
 from adapters.model import load_adapter
-from domains.spec import Domain, IntegrityError
+from domains.spec import Domain
 
 ADAPTER = "LoRA adapter"
 SIGNIFICANT = 0.05
@@ -31,18 +30,6 @@ class FieldFigures:
     coverage_at_5_percent_risk: float
     abstained: float
     accuracy_when_not_abstaining: float | None
-
-
-def open_sealed(path: Path) -> Path:
-    """The path of a sealed file, after its checksum in `SEAL.json` beside it has been compared.
-
-    Raises:
-        IntegrityError: the file was changed after it was sealed, or was never sealed.
-    """
-    seals: Mapping[str, str] = json.loads((path.parent / "SEAL.json").read_text(encoding="utf-8"))
-    if seals.get(path.name) != fingerprint(path):
-        raise IntegrityError(f"{path} is not the file that was sealed.", "Restore it, or seal it anew and say so.")
-    return path
 
 
 def evaluate(

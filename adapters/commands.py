@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from domains.seal import fingerprint, open_sealed
 from domains.spec import load_domain
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def train(
         run(
             spec,
             split,
-            dataset.fingerprint(tickets),
+            fingerprint(tickets),
             encoder.fingerprint,
             recipe,
             target,
@@ -83,7 +84,7 @@ def card(
 
 def _card(domain: str, folder: Path, encoder: object, recipe: Recipe) -> None:
     from adapters import dataset
-    from adapters.card import evaluate, open_sealed, verdict, write_card
+    from adapters.card import evaluate, verdict, write_card
     from adapters.encoder import Encoder
     from adapters.model import adapter_id
 
@@ -100,8 +101,8 @@ def _card(domain: str, folder: Path, encoder: object, recipe: Recipe) -> None:
         "base_model": spec.encoder,
         "domain": spec.fingerprint,
         "training_data": f"{len(split.train)} tickets, {len(split.validation)} to choose by, "
-        f"{len(split.calibration)} to calibrate with ({dataset.fingerprint(tickets / 'train.jsonl')})",
-        "holdout": f"{len(holdout)} sealed tickets ({dataset.fingerprint(tickets / 'holdout.jsonl')})",
+        f"{len(split.calibration)} to calibrate with ({fingerprint(tickets / 'train.jsonl')})",
+        "holdout": f"{len(holdout)} sealed tickets ({fingerprint(tickets / 'holdout.jsonl')})",
         "method": f"LoRA, rank {recipe.rank}, all linear layers, mean pooling, one head a field",
         "licence": "MIT",
         "command": shlex.join(["formfact", *sys.argv[1:]]),

@@ -82,11 +82,6 @@ def split(rows: Iterable[Row], validation: float = 0.1, calibration: float = 0.1
     return Split(*(tuple(sides[name]) for name in ("train", "validation", "calibration")))
 
 
-def fingerprint(path: Path) -> str:
-    """`sha256:…` of a file of tickets: the name of the data set in cards and provenance."""
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
-
-
 def _row(raw: dict[str, Any]) -> Row:
     thread = [message["text"] for message in raw.get("thread") or ()]
     facets = {key: str(raw.get(key) or "unknown") for key in ("channel", "region", "written_by")}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from domains.seal import seal as write_seal
 from domains.spec import load_domain
 
 app = typer.Typer(no_args_is_help=True)
@@ -24,3 +26,12 @@ def check(domain: Annotated[str, typer.Option(help="A folder of domains/, or a p
     for name, field in found.fields.items():
         table.add_row(name, ", ".join(field.names))
     Console().print(table)
+
+
+@app.command()
+def seal(file: Annotated[Path, typer.Argument(help="A holdout or a file of cases.", exists=True)]) -> None:
+    """Seal a file: from now on it is opened to report and never to tune, and a change of it is refused.
+
+    Example: `formfact domain seal domains/support/tickets/holdout.jsonl`
+    """
+    Console().print(f"{file}: {write_seal(file)}", highlight=False)

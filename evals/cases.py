@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.card import open_sealed
+from domains.seal import open_sealed
 from domains.spec import Domain, InvalidInput
 from service.reply import TicketIn
 from service.route import Action

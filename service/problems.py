@@ -60,7 +60,7 @@ def from_error(error: spec.FormfactError) -> JSONResponse:
 def from_validation(error: RequestValidationError) -> JSONResponse:
     """The problem of a request whose fields are wrong. What was sent is not said back: it may be a ticket."""
     errors = [
-        {"field": ".".join(str(p) for p in e["loc"] if p != "body") or "body", "detail": str(e["msg"])}
+        {"field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), "detail": str(e["msg"])}
         for e in error.errors()[:20]
     ]
     said = "; ".join(f"{e['field']}: {e['detail']}" for e in errors[:3])
@@ -82,6 +82,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # what FastAPI says of a body that it cannot decode
+            return problem(422, "The body could not be read. Send JSON in UTF-8, or a multipart form as /docs tells.")
         known = {
             404: "There is nothing at this path. /docs lists what there is.",
             405: "This path takes other methods.",
