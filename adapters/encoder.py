@@ -60,6 +60,11 @@ class Encoder(Embeddings):
         self._queue: Queue[_Job] = Queue(_QUEUE_JOBS)
         threading.Thread(target=self._work, name="encoder", daemon=True).start()
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The whole words of the tokenizer's vocabulary: the common words of its languages, spelt right."""
+        return frozenset(w for w in self._sentence.tokenizer.get_vocab() if w.isalpha())
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of texts, for cosine similarity."""
         return [[float(x) for x in row] for row in self.unit(texts)]

@@ -8,7 +8,6 @@ a document about another thing.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +16,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from langchain_core.embeddings import Embeddings
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from domains.spec import Domain
 from retrieval.catalog import Passage
@@ -28,11 +25,15 @@ from retrieval.questions import Question, sentence_spans
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import Version, View
+from retrieval.wording import WEAK, Wording
 
 # Chosen on the development cases; `formfact evals run --cases dev` gives their effect.
-SUFFICIENT = 0.56
+SUFFICIENT = 0.5
 _MEANING, _WORDS = 0.55, 0.45  # the two parts of a unit's score
-_WRONG_CIRCUMSTANCE = 0.25  # taken off a sentence about another plan, currency, period or region
+_WRONG_CIRCUMSTANCE = 0.2  # taken off a sentence about another plan, currency, period or region
+_AROUND = 0.1  # the say of what surrounds the question
+_WEAK = 0.25  # the weight of words that say how somebody asks
+_STRANGE = 3.0  # the weight of a name that no document of the caller's uses
 _NO_QUANTITY = 0.08  # taken off a unit without a number where one is asked for
 _CLOSE = 0.05  # how near the best unit another must come to be said beside it
 _RIVAL = 0.12  # … and to count as contradicting it
@@ -59,6 +60,8 @@ _QUANTITY = re.compile(
     r"|EUR|USD|GBP|CET|[KMGT]B|users?|files?|signers?|guests?|teams?|requests?|calls?|pages?|attempts?)?",
     re.I,
 )
+# What looks like a name: a capital inside a sentence, or the word before "plan".
+_NAME = re.compile(r"(?<=[a-z,] )([A-Z]\w+)|\b(\w+)(?= (?:plan|add-on|bundle|package)\b)")
 _CONDITION = re.compile(r"^(except|however|but|unless|only|this does not|exceptions?|otherwise|not included)\b", re.I)
 
 
@@ -115,23 +118,25 @@ class Selector:
         domain: its slots.
         retriever: finds the passages.
         lexical: gives the term statistics of the view.
-        embedder: compares questions and units.
+        embedder: compares questions and units as wholes.
+        wording: compares them word by word.
     """
 
-    def __init__(self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, embedder: Embeddings) -> None:
+    def __init__(
+        self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, embedder: Embeddings, wording: Wording
+    ) -> None:
         self._domain, self._retriever, self._lexical, self._embedder = domain, retriever, lexical, embedder
+        self._wording = wording
         self._words = lru_cache(maxsize=16)(self._read_words)
-        self._canonical = {
-            term: tokens(group[0])[0] for group in domain.synonyms for word in group for term in tokens(word)
-        }
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
     def select(self, view: View, asked: Question, given: Slots, limit: int = 8) -> Finding:
         """What answers `asked` among what the caller may read; `given` is what ticket and context say of the slots."""
         wanted = {**given, **slots_in(asked.text, self._domain)}
-        asked = replace(asked, text=mended(asked.text, self._words(view)))
+        asked = replace(asked, text=self._wording.mended(asked.text, self._words(view)))
         hits = self._retriever.search(view, asked.text, asked.context, limit)
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
+        wanted = {**wanted, **self._named_in_tables(asked, units)}
         ranked = self._rank(view, asked, wanted, units)
         if not ranked or ranked[0].score < SUFFICIENT:
             return Finding(asked, (), ranked[0].score if ranked else 0.0, hits=hits)
@@ -144,47 +149,67 @@ class Selector:
     def _rank(self, view: View, asked: Question, wanted: Slots, units: Sequence[Unit]) -> list[Unit]:
         if not units:
             return []
-        weights = self._weights(view, asked, wanted)
         vectors = self._embed([asked.text, f"{asked.text} {asked.context}", *(u.in_context for u in units)])
         meaning = np.maximum(vectors[2:] @ vectors[0], vectors[2:] @ vectors[1])
-        covered = [self._covered(weights, unit) for unit in units]
+        covered = self._covered(view, asked.text, units)
+        around = self._covered(view, asked.context, units)
         scored = [
-            replace(u, covered=round(c, 3), score=round(self._score(asked, wanted, u, float(m), c), 3))
-            for u, m, c in zip(units, meaning, covered, strict=True)
+            replace(u, covered=round(c, 3), score=round(self._score(asked, wanted, u, float(m), c) + _AROUND * a, 3))
+            for u, m, c, a in zip(units, meaning, covered, around, strict=True)
         ]
         kept = [u for u in scored if u.score > 0]
         return sorted(kept, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start))
 
-    def _covered(self, weights: Mapping[str, float], unit: Unit) -> float:
-        words = self._terms(f"{unit.in_context} {unit.version.title}")
-        return sum(w for term, w in weights.items() if term in words) / (sum(weights.values()) or 1.0)
+    def _named(self, unit: Unit) -> Slots:
+        """The circumstances that a unit is about; in a table row the column says which slot a cell fills."""
+        if not unit.is_row:
+            return slots_in(unit.text, self._domain)
+        named: dict[str, frozenset[str]] = {}
+        for column, cell in unit.cells.items():
+            slot = column.casefold().replace(" ", "_")
+            found = {} if re.search(r"\d", cell) else slots_in(cell, self._domain)
+            named |= found if found or slot not in self._domain.slots else {slot: frozenset({cell})}
+        return named
+
+    def _named_in_tables(self, asked: Question, units: Sequence[Unit]) -> Slots:
+        """Slot values that only a table knows, such as a plan added yesterday, where the question names them."""
+        text = f"{asked.text} {asked.context}"
+        found: dict[str, frozenset[str]] = {}
+        for unit in units:
+            for slot, values in self._named(unit).items() if unit.is_row else ():
+                known = self._domain.slots[slot].values
+                new = frozenset(v for v in values if v not in known and re.search(rf"(?i)\b{re.escape(v)}\b", text))
+                found |= {slot: found.get(slot, frozenset()) | new} if new else {}
+        told = slots_in(asked.text, self._domain)
+        return {slot: values | told.get(slot, frozenset()) for slot, values in found.items()}
+
+    def _covered(self, view: View, text: str, units: Sequence[Unit]) -> list[float]:
+        """The share of the text's words that each unit holds or comes near to, rare words weighing more; 0..1."""
+        weights = self._weights(view, text)
+        held = [frozenset(self._wording.terms(f"{u.in_context} {u.version.title}")) for u in units]
+        near = self._wording.nearness(weights, frozenset().union(*held))
+        total = sum(weights.values()) or 1.0
+        return [sum(w * _held(term, terms, near) for term, w in weights.items()) / total for terms in held]
+
+    def _weights(self, view: View, text: str) -> dict[str, float]:
+        """The words of a text with their weight: how rare they are in what the caller may read."""
+        passages = max(len(self._retriever.catalog.lengths(view)), 1)
+        counts = self._lexical.statistics(view, self._wording.terms(text))
+        strange = {t for names in _NAME.findall(text) for name in names for t in tokens(name) if not counts.get(t, 1)}
+        weights = {t: idf(count, passages) * (_WEAK if t in WEAK else 1.0) for t, count in counts.items()}
+        return {t: w * (_STRANGE if t in strange else 1.0) for t, w in weights.items()}
 
     def _score(self, asked: Question, wanted: Slots, unit: Unit, cosine: float, covered: float) -> float:
         score = _MEANING * cosine + _WORDS * covered
-        named = slots_in(unit.text, self._domain)
+        named = self._named(unit)
         if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
             if unit.is_row:
                 return 0.0
-            score -= _WRONG_CIRCUMSTANCE
+            score -= 0.0 if "only" in unit.text else _WRONG_CIRCUMSTANCE
         for question, answer in _EXPECTED:
             if question.search(asked.text) and not answer.search(unit.text):
                 score -= _NO_QUANTITY
         return score
-
-    def _weights(self, view: View, asked: Question, wanted: Slots) -> dict[str, float]:
-        """The question's terms, synonyms as one, with their rarity among what the caller may read."""
-        passages = max(len(self._retriever.catalog.lengths(view)), 1)
-        named = " ".join(value for values in slots_in(asked.text, self._domain).values() for value in values)
-        terms = {t for t in tokens(f"{asked.text} {named}") if len(t) > 1}
-        counts = self._lexical.statistics(view, terms)
-        weights: dict[str, float] = {}
-        for term, count in counts.items():
-            canonical = self._canonical.get(term, term)
-            weights[canonical] = min(idf(count, passages), weights.get(canonical, math.inf))
-        return weights
-
-    def _terms(self, text: str) -> set[str]:
-        return {self._canonical.get(term, term) for term in tokens(text)}
 
     def _read_words(self, view: View) -> frozenset[str]:
         catalog = self._retriever.catalog
@@ -230,23 +255,9 @@ class Selector:
 _NOBODY = Question("")
 
 
-def mended(text: str, known: frozenset[str]) -> str:
-    """The text with misspelt words replaced by the nearest word that the caller's documents use.
-
-    One slip (optimal string alignment: insert, delete, replace, swap) is mended in words of four to seven letters, two
-    in longer ones; the first letter must be right. Names that no document uses stay as they are.
-    """
-    stems = {t for word in known for t in tokens(word)}
-
-    def mend(match: re.Match[str]) -> str:
-        word = match.group().casefold()
-        if len(word) < 4 or word in known or not word.isalpha() or set(tokens(word)) <= stems:
-            return match.group()
-        candidates = sorted(w for w in known if w[0] == word[0])
-        best = process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=1 if len(word) < 8 else 2)
-        return best[0] if best else match.group()
-
-    return re.sub(r"[^\W\d_]+", mend, text)
+def _held(term: str, terms: frozenset[str], near: Mapping[tuple[str, str], float]) -> float:
+    """1 where the terms hold the term, else how near the nearest of them comes."""
+    return 1.0 if term in terms else max((near.get((term, other), 0.0) for other in terms), default=0.0)
 
 
 def units_of(hit: Hit) -> list[Unit]:

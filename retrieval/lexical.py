@@ -25,6 +25,7 @@ from retrieval.versions import View
 K1, B = 1.2, 0.75
 _WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*")
 # Function words alone: a word that can name a thing or a condition ("not", "before", "without") stays.
+_POSSESSIVE = re.compile(r"['’]s$")
 _FUNCTION_WORDS = """
 a about again also am an and any are as at be been being but by can could dear did do does for from get got had has have
 he hello her hi him his how i if i'm i’m im in into is it it's it’s its just let like many may me much my of on or our
@@ -41,7 +42,7 @@ def words(text: str) -> list[str]:
 
 def tokens(text: str) -> list[str]:
     """Stemmed content words of `text`, in order."""
-    kept = [w for w in words(text) if w not in STOP_WORDS]
+    kept = [w for w in (_POSSESSIVE.sub("", w) for w in words(text)) if w not in STOP_WORDS]
     # A stemmer object keeps a cache that is not safe across threads; making one costs microseconds.
     return [t[:60] for t in Stemmer.Stemmer("english", 0).stemWords(kept)]
 

@@ -26,6 +26,7 @@ from retrieval.evidence import Selector
 from retrieval.index import DenseIndex, open_client
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
+from retrieval.wording import Wording
 from service import tables as service_tables
 from service.compose import ExtractiveComposer
 from service.idempotency import Idempotency
@@ -75,7 +76,7 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         domain=domain,
         catalog=catalog,
         retriever=retriever,
-        selector=Selector(domain, retriever, lexical, encoder),
+        selector=Selector(domain, retriever, lexical, encoder, Wording(domain, encoder, encoder.words)),
         classifier=Classifier(encoder, settings.adapter or domain.folder / "adapter", domain),
         composer=ExtractiveComposer(domain),
         journal=Journal(engine),

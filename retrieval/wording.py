@@ -1,0 +1,98 @@
+"""How alike two wordings are: synonyms and slot words made one, slips mended, near words counted as near.
+
+Knows nothing of documents or callers; a `Wording` is made once for a domain and an embedder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from langchain_core.embeddings import Embeddings
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from domains.spec import Domain
+from retrieval.lexical import tokens
+from retrieval.slots import slot_pattern
+
+_NEAR = 0.62  # cosine of two single words from which on the one stands in for the other
+_MOST_KEPT = 50_000
+# Words that say how somebody asks, and little of what: they weigh a quarter.
+WEAK = frozenset(
+    tokens(
+        "still pls tell give need want moment somebody someone anybody anyone people person go come thing things"
+        " something anything really now today currently right maybe always too ever question know help find look looking wonder"
+        " possible exactly actually long big old new one two back make take keep way case use using mean able sure"
+        " currently allowed must per time happen happens till until up get there want wanted hear say said"
+    )
+)
+
+
+class Wording:
+    """Compares questions and documents by their words.
+
+    Args:
+        domain: its synonyms and slots.
+        embedder: gives vectors of single words.
+        english: words that are spelt right whether or not a document uses them.
+    """
+
+    def __init__(self, domain: Domain, embedder: Embeddings, english: Collection[str]) -> None:
+        self._embedder, self._english = embedder, english
+        self._substitutes = [(slot_pattern(s.values), None) for s in domain.slots.values()]
+        self._slots = {w.casefold(): v for s in domain.slots.values() for v, ws in s.values.items() for w in (v, *ws)}
+        self._synonyms = {word.casefold(): group[0] for group in domain.synonyms for word in group}
+        self._phrases = re.compile(_any_of(self._synonyms), re.I) if self._synonyms else None
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
+
+    def terms(self, text: str) -> list[str]:
+        """Stemmed content words, synonyms and the words of a slot value told as one."""
+        for pattern, _ in self._substitutes:
+            text = pattern.sub(lambda m: self._slots.get(m.group().casefold(), m.group()), text)
+        if self._phrases:
+            text = self._phrases.sub(lambda m: self._synonyms[m.group().casefold()], text)
+        return [t for t in tokens(text) if len(t) > 1 or t.isdigit()]
+
+    def mended(self, text: str, known: Collection[str]) -> str:
+        """The text with misspelt words replaced by the nearest word that the caller's documents use.
+
+        One slip (optimal string alignment: insert, delete, replace, swap) is mended in words of four to seven
+        letters, two in longer ones; the first letter must be right. English words and names of nothing stay.
+        """
+
+        def mend(match: re.Match[str]) -> str:
+            word = match.group().casefold()
+            if not 4 <= len(word) <= 30 or word in known or word in self._english:
+                return match.group()
+            candidates = sorted(w for w in known if w[0] == word[0])
+            best = process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=1 if len(word) < 8 else 2)
+            return best[0] if best else match.group()
+
+        return re.sub(r"[^\W\d_]+", mend, text)
+
+    def nearness(self, terms: Iterable[str], others: Iterable[str]) -> Mapping[tuple[str, str], float]:
+        """How near each of `terms` is to each of `others`, 0..1; pairs that are not near are left out."""
+        rows, columns = sorted(set(terms)), sorted(set(others))
+        if not rows or not columns:
+            return {}
+        cosines = self._embed(rows) @ self._embed(columns).T  # (terms, others)
+        near = np.argwhere(cosines >= _NEAR)
+        return {(rows[i], columns[j]): round(float(cosines[i, j]), 3) for i, j in near}
+
+    def _embed(self, words: list[str]) -> npt.NDArray[np.float32]:
+        """Unit vectors of single words: (words, dimensions)."""
+        new = [word for word in words if word not in self._vectors]
+        if len(self._vectors) + len(new) > _MOST_KEPT:
+            self._vectors, new = {}, words
+        if new:
+            vectors = np.asarray(self._embedder.embed_documents(new), dtype=np.float32)
+            self._vectors |= dict(zip(new, vectors, strict=True))
+        return np.stack([self._vectors[word] for word in words])
+
+
+def _any_of(phrases: Iterable[str]) -> str:
+    longest_first = sorted(phrases, key=len, reverse=True)
+    return r"(?<!\w)(?:" + "|".join(re.escape(p) for p in longest_first) + r")(?!\w)"
