@@ -24,8 +24,8 @@ _MOST_KEPT = 50_000
 WEAK = frozenset(
     tokens(
         "still pls tell give need want moment somebody someone anybody anyone people person go come thing things"
-        " something anything really now today currently right maybe always too ever question know help find look looking wonder"
-        " possible exactly actually long big old new one two back make take keep way case use using mean able sure"
+        " something anything really now today currently right maybe always too ever question know help find look"
+        " looking wonder possible exactly actually long big old new one two back make take keep way case use using mean able sure"
         " currently allowed must per time happen happens till until up get there want wanted hear say said"
     )
 )
