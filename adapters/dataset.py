@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapters.scrub import scrub
 from domains.spec import Domain, InvalidInput
 
 _CONTEXT_MESSAGES = 2  # earlier messages of a thread that the model reads after the ticket itself
@@ -85,7 +86,7 @@ def split(rows: Iterable[Row], validation: float = 0.1, calibration: float = 0.1
 def _row(raw: dict[str, Any]) -> Row:
     thread = [message["text"] for message in raw.get("thread") or ()]
     facets = {key: str(raw.get(key) or "unknown") for key in ("channel", "region", "written_by")}
-    text = model_text(raw.get("subject") or "", raw["body"], thread)
+    text = scrub(model_text(raw.get("subject") or "", raw["body"], thread))  # as requests are, at the door
     return Row(raw["id"], text, raw.get("group") or raw["id"], dict(raw["labels"]), facets)
 
 

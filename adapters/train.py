@@ -41,10 +41,10 @@ class Recipe:
     """Settings of a training; the defaults were chosen on the validation split of the shipped tickets."""
 
     rank: int = 16
-    epochs: int = 12
+    epochs: int = 8
     patience: int = 4  # epochs without a better validation score before it stops
     batch: int = 16
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     head_learning_rate: float = 2e-3
     dropout: float = 0.05
     label_smoothing: float = 0.05

@@ -20,7 +20,7 @@ from langchain_core.embeddings import Embeddings
 from domains.spec import Domain
 from retrieval.catalog import Passage
 from retrieval.injection import commands_in
-from retrieval.lexical import LexicalIndex, idf, tokens, words
+from retrieval.lexical import LexicalIndex, idf, words
 from retrieval.questions import Question, sentence_spans
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
@@ -30,13 +30,17 @@ from retrieval.wording import WEAK, Wording
 # Chosen on the development cases; `formfact evals run --cases dev` gives their effect.
 SUFFICIENT = 0.5
 _MEANING, _WORDS = 0.55, 0.45  # the two parts of a unit's score
-_WRONG_CIRCUMSTANCE = 0.2  # taken off a sentence about another plan, currency, period or region
+_RIGHT_CIRCUMSTANCE = 0.04  # for each plan, currency, period or region that was named and is the unit's
+_WRONG_CIRCUMSTANCE = 0.12  # taken off a sentence about another plan, currency, period or region
+_WITHIN = 0.9  # the worth of covering the question together with what surrounds it
 _AROUND = 0.1  # the say of what surrounds the question
 _WEAK = 0.25  # the weight of words that say how somebody asks
-_STRANGE = 3.0  # the weight of a name that no document of the caller's uses
-_NO_QUANTITY = 0.08  # taken off a unit without a number where one is asked for
+_STRANGE = 0.2  # taken off where the question holds a name that no document of the caller's uses
+_POINTER = 0.15  # taken off a sentence that only names another document
+_NO_QUANTITY = 0.15  # taken off a unit without a number where one is asked for
 _CLOSE = 0.05  # how near the best unit another must come to be said beside it
 _RIVAL = 0.12  # … and to count as contradicting it
+_SAME_SUBJECT = 0.65  # cosine from which on two units speak of the same thing
 _MOST_UNITS = 3
 _MOST_ROWS = 6
 _MOST_STEPS = 9
@@ -48,7 +52,9 @@ _EXPECTED = (
     (re.compile(r"\bhow (much|expensive)\b|\bpric(e|es|ing)\b|\bcosts?\b|\bfees?\b|\brate\b", re.I), _AMOUNT),
     (
         re.compile(
-            r"\bhow (long|many|big|large|fast|soon|often|late)\b|\blimit\b|\bmaximum\b|\bmax\b|\bdeadline\b", re.I
+            r"\b(how|until|since|by) (long|many|big|large|old|fast|soon|often|late|when)\b"
+            r"|\b(biggest|largest|limit|max)\b",
+            re.I,
         ),
         re.compile(r"\d"),
     ),
@@ -62,6 +68,7 @@ _QUANTITY = re.compile(
 )
 # What looks like a name: a capital inside a sentence, or the word before "plan".
 _NAME = re.compile(r"(?<=[a-z,] )([A-Z]\w+)|\b(\w+)(?= (?:plan|add-on|bundle|package)\b)")
+_REFERENCE = re.compile(r"\b(see|stands? in|told in|depends on the plan)\b[^.]{0,25}[\"“]")
 _CONDITION = re.compile(r"^(except|however|but|unless|only|this does not|exceptions?|otherwise|not included)\b", re.I)
 
 
@@ -130,18 +137,18 @@ class Selector:
         self._words = lru_cache(maxsize=16)(self._read_words)
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
-    def select(self, view: View, asked: Question, given: Slots, limit: int = 8) -> Finding:
+    def select(self, view: View, asked: Question, given: Slots, limit: int = 12) -> Finding:
         """What answers `asked` among what the caller may read; `given` is what ticket and context say of the slots."""
         wanted = {**given, **slots_in(asked.text, self._domain)}
         asked = replace(asked, text=self._wording.mended(asked.text, self._words(view)))
-        hits = self._retriever.search(view, asked.text, asked.context, limit)
+        hits = self._retriever.search(view, asked.text, asked.context, self._wording.expanded(asked.text), limit)
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
         wanted = {**wanted, **self._named_in_tables(asked, units)}
         ranked = self._rank(view, asked, wanted, units)
         if not ranked or ranked[0].score < SUFFICIENT:
             return Finding(asked, (), ranked[0].score if ranked else 0.0, hits=hits)
         settled = _settle(ranked)
-        if conflict := _contradiction(settled):
+        if conflict := self._contradiction(settled):
             return Finding(asked, (), ranked[0].score, conflict=conflict, hits=hits)
         found = self._rows(settled, wanted) if settled[0].is_row else self._prose(asked, settled)
         return replace(found, question=asked, score=settled[0].score, hits=hits)
@@ -149,12 +156,19 @@ class Selector:
     def _rank(self, view: View, asked: Question, wanted: Slots, units: Sequence[Unit]) -> list[Unit]:
         if not units:
             return []
-        vectors = self._embed([asked.text, f"{asked.text} {asked.context}", *(u.in_context for u in units)])
+        whole = f"{asked.context} {asked.text}".strip()
+        vectors = self._embed([asked.text, whole, *(u.in_context for u in units)])
         meaning = np.maximum(vectors[2:] @ vectors[0], vectors[2:] @ vectors[1])
-        covered = self._covered(view, asked.text, units)
+        alone, within = self._covered(view, asked.text, units), self._covered(view, whole, units)
+        covered = within if asked.leans else [max(a, _WITHIN * w) for a, w in zip(alone, within, strict=True)]
+        unknown = self._strangers(view, asked.text)
         around = self._covered(view, asked.context, units)
         scored = [
-            replace(u, covered=round(c, 3), score=round(self._score(asked, wanted, u, float(m), c) + _AROUND * a, 3))
+            replace(
+                u,
+                covered=round(c, 3),
+                score=round(self._score(asked, wanted, u, float(m), c) + _AROUND * a - _STRANGE * bool(unknown), 3),
+            )
             for u, m, c, a in zip(units, meaning, covered, around, strict=True)
         ]
         kept = [u for u in scored if u.score > 0]
@@ -194,18 +208,27 @@ class Selector:
     def _weights(self, view: View, text: str) -> dict[str, float]:
         """The words of a text with their weight: how rare they are in what the caller may read."""
         passages = max(len(self._retriever.catalog.lengths(view)), 1)
-        counts = self._lexical.statistics(view, self._wording.terms(text))
-        strange = {t for names in _NAME.findall(text) for name in names for t in tokens(name) if not counts.get(t, 1)}
-        weights = {t: idf(count, passages) * (_WEAK if t in WEAK else 1.0) for t, count in counts.items()}
-        return {t: w * (_STRANGE if t in strange else 1.0) for t, w in weights.items()}
+        terms = {term: self._wording.members(term) for term in self._wording.terms(text)}
+        found = self._lexical.statistics(view, frozenset().union(*terms.values()))
+        counts = {term: min(sum(found[m] for m in members), passages) for term, members in terms.items()}
+        return {t: idf(count, passages) * (_WEAK if t in WEAK else 1.0) for t, count in counts.items()}
+
+    def _strangers(self, view: View, text: str) -> set[str]:
+        """Names in a question that no document of the caller's uses: an answer would be about something else."""
+        names = {t for found in _NAME.findall(text) for name in found for t in self._wording.terms(name)}
+        counts = self._lexical.statistics(view, frozenset().union(*(self._wording.members(n) for n in names)))
+        return {n for n in names if n not in WEAK and not any(counts[m] for m in self._wording.members(n))}
 
     def _score(self, asked: Question, wanted: Slots, unit: Unit, cosine: float, covered: float) -> float:
-        score = _MEANING * cosine + _WORDS * covered
         named = self._named(unit)
+        matching = sum(not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named)
+        score = _MEANING * cosine + _WORDS * covered + _RIGHT_CIRCUMSTANCE * matching
         if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
             if unit.is_row:
                 return 0.0
             score -= 0.0 if "only" in unit.text else _WRONG_CIRCUMSTANCE
+        if _REFERENCE.search(unit.text):
+            score -= _POINTER
         for question, answer in _EXPECTED:
             if question.search(asked.text) and not answer.search(unit.text):
                 score -= _NO_QUANTITY
@@ -240,6 +263,18 @@ class Selector:
         if not open_slots:
             alike = [u for u in alike if u.score >= best.score - _CLOSE / 2][:2]
         return Finding(_NOBODY, tuple(sorted(alike[:_MOST_ROWS], key=lambda u: u.start)), best.score)
+
+    def _contradiction(self, ranked: Sequence[Unit]) -> tuple[Unit, ...]:
+        """The best unit and one of equal standing and of the same subject that contradicts it, or nothing."""
+        best = ranked[0]
+        for other in ranked[1:]:
+            if other.score < best.score - 2 * _RIVAL:
+                break
+            if other.version.precedence == best.version.precedence and _rivals(best, other):
+                vectors = self._embed([best.text, other.text])
+                if float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT:
+                    return (best, other)
+        return ()
 
     def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
         """The best sentence, those nearly as good in the same document, a condition that follows; or all the steps."""
@@ -308,6 +343,8 @@ def _rivals(best: Unit, other: Unit) -> bool:
     """Do two units of different documents give different numbers of the same kind?"""
     if best.version.doc_id == other.version.doc_id:
         return False
+    if best.is_row and other.is_row and next(iter(best.cells.values()), "") != next(iter(other.cells.values()), ""):
+        return False  # rows about different things
     mine, theirs = _stated(best), _stated(other)
     shared = mine.keys() & theirs.keys()
     return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
@@ -320,20 +357,3 @@ def _settle(ranked: list[Unit]) -> list[Unit]:
         u for u in near for other in near if other.version.precedence > u.version.precedence and _rivals(other, u)
     }
     return [u for u in ranked if u not in beaten]
-
-
-def _contradiction(ranked: Sequence[Unit]) -> tuple[Unit, ...]:
-    """The best unit and one of equal standing that contradicts it, or nothing."""
-    best = ranked[0]
-    for other in ranked[1:]:
-        if other.score < best.score - _RIVAL:
-            break
-        if other.version.precedence == best.version.precedence and _rivals(best, other) and _same_subject(best, other):
-            return (best, other)
-    return ()
-
-
-def _same_subject(best: Unit, other: Unit) -> bool:
-    """Half of the shorter unit's words stand in the other: they speak of the same thing."""
-    mine, theirs = set(tokens(best.text)), set(tokens(other.text))
-    return len(mine & theirs) >= 0.5 * min(len(mine), len(theirs))

@@ -32,6 +32,10 @@ _ASKS = re.compile(
     r"curious|question is|price (of|for)|cost of)\b",
     re.I,
 )
+# Two questions in one sentence: "…, and how many guests are included?"
+_JOINT = re.compile(
+    r",? (?:and|but|also)[, ](?=(?:what|how|when|where|which|who|can|could|do|does|is|are|until|will)\b)", re.I
+)
 _LEANS = re.compile(r"^(and|or|also|then|but|so)\b|\b(it|that|this|they|them|those|these|there|one)\b", re.I)
 
 
@@ -41,6 +45,7 @@ class Question:
 
     text: str
     context: str = ""
+    leans: bool = False  # it says little without its context: "And for a year?"
 
 
 def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Question, ...]:
@@ -52,14 +57,14 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
         thread: the customer's earlier messages, oldest first.
     """
     text = own_words(body)
-    parts = sentences(text)
+    parts = [part for sentence in sentences(text) for part in _JOINT.split(sentence)]
     asking = [p for p in parts if _ASKS.search(p) and len(set(tokens(p))) >= 2]
     pointed = [p for p in asking if p.rstrip('"”’) ').endswith("?")]
     chosen = (pointed or asking)[:MAX_QUESTIONS]
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
     earlier = " ".join(own_words(t) for t in thread[-2:])
-    return tuple(Question(q, _context(q, subject, parts, earlier)) for q in chosen if q)
+    return tuple(Question(q, _context(q, subject, parts, earlier), _leans(q, earlier)) for q in chosen if q)
 
 
 def own_words(text: str) -> str:
@@ -94,5 +99,10 @@ def _context(question: str, subject: str, parts: Sequence[str], earlier: str) ->
     """What surrounds a question: subject, the sentence before it, and the thread where the question leans on it."""
     position = parts.index(question) if question in parts else 0
     before = parts[position - 1] if position else ""
-    found = [subject, before, earlier if _LEANS.search(question) or len(tokens(question)) < 4 else ""]
+    found = [earlier if _leans(question, earlier) else "", subject, before]
     return " ".join(part for part in found if part)[:600]
+
+
+def _leans(question: str, earlier: str) -> bool:
+    """Does a question point into the thread: few words of its own, or a pronoun?"""
+    return bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)

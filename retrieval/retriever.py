@@ -42,13 +42,14 @@ class Retriever:
     dense: DenseIndex
     embedder: Embeddings
 
-    def search(self, view: View, query: str, context: str = "", limit: int = 8) -> tuple[Hit, ...]:
+    def search(self, view: View, query: str, context: str = "", words: str = "", limit: int = 8) -> tuple[Hit, ...]:
         """The best passages for a query; `context` has half the say of the query itself.
 
         Args:
             view: what the caller may read, see `Catalog.view`.
             query: what is asked.
             context: what else may help to find it.
+            words: what the lexical index looks for; default: the query.
             limit: how many passages at most.
         """
         lengths = self.catalog.lengths(view)
@@ -57,7 +58,8 @@ class Retriever:
         vectors = np.asarray(self.embedder.embed_documents([text for _, text in texts]), dtype=np.float32)
         for (weight, text), vector in zip(texts, vectors, strict=True):
             rankings.append((weight, [key for key, _ in self._nearest(view, vector)]))
-            rankings.append((weight, [key for key, _ in self.lexical.search(view, text, lengths, _POOL)]))
+            wanted = f"{words} {text}" if words else text
+            rankings.append((weight, [key for key, _ in self.lexical.search(view, wanted, lengths, _POOL)]))
         return tuple(self._hit(view, key, score) for key, score in fuse(rankings)[:limit])
 
     def _nearest(self, view: View, vector: Vectors) -> list[tuple[Key, float]]:

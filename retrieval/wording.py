@@ -25,8 +25,8 @@ WEAK = frozenset(
     tokens(
         "still pls tell give need want moment somebody someone anybody anyone people person go come thing things"
         " something anything really now today currently right maybe always too ever question know help find look"
-        " looking wonder possible exactly actually long big old new one two back make take keep way case use using mean able sure"
-        " currently allowed must per time happen happens till until up get there want wanted hear say said"
+        " looking wonder possible exactly actually long big old new one two back make take keep way case use"
+        " using mean able sure allowed must per time happen happens till until up get there want wanted hear say said"
     )
 )
 
@@ -45,6 +45,9 @@ class Wording:
         self._substitutes = [(slot_pattern(s.values), None) for s in domain.slots.values()]
         self._slots = {w.casefold(): v for s in domain.slots.values() for v, ws in s.values.items() for w in (v, *ws)}
         self._synonyms = {word.casefold(): group[0] for group in domain.synonyms for word in group}
+        self._members = {
+            tokens(group[0])[0]: frozenset(t for word in group for t in tokens(word)) for group in domain.synonyms
+        }
         self._phrases = re.compile(_any_of(self._synonyms), re.I) if self._synonyms else None
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
@@ -55,6 +58,15 @@ class Wording:
         if self._phrases:
             text = self._phrases.sub(lambda m: self._synonyms[m.group().casefold()], text)
         return [t for t in tokens(text) if len(t) > 1 or t.isdigit()]
+
+    def expanded(self, text: str) -> str:
+        """The text with the synonyms of its words behind it: what a lexical search looks for."""
+        more = {m for term in self.terms(text) for m in self.members(term)}
+        return " ".join([text, *sorted(more)])
+
+    def members(self, term: str) -> frozenset[str]:
+        """The terms that are told as this one, itself among them."""
+        return self._members.get(term, frozenset({term}))
 
     def mended(self, text: str, known: Collection[str]) -> str:
         """The text with misspelt words replaced by the nearest word that the caller's documents use.

@@ -1,0 +1,96 @@
+"""Marks by worked examples, and the floors that the development cases must keep with the shipped adapter."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.cases import Case, load
+from evals.run import Share, by_tag, run, summary
+from evals.score import mark
+from service.reply import Reply
+
+CASE = {
+    "id": "x-1",
+    "tags": ["plain"],
+    "ticket": {"body": "What does Team cost for 12 seats?"},
+    "audiences": ["public"],
+    "as_of": "2026-11-15",
+    "expect": {"actions": ["answer"], "facts": [{"docs": ["prices"], "values": ["13.50"]}], "forbidden": ["12.00"]},
+}
+
+
+def reply(text, quote="Price: 13.50", doc="prices", action="answer", claims=1):
+    citation = {"n": 1, "doc_id": doc, "version": 1, "title": "t", "quote": quote, "start": 0, "end": 9}
+    return Reply.model_validate(
+        {
+            "request_id": "r",
+            "mode": "hybrid",
+            "route": {"labels": True, "facts": True, "format": "f", "questions": [], "reason": ""},
+            "labels": {"queue": {"value": "sales", "confidence": 0.9, "abstained": False, "alternatives": []}},
+            "action": action,
+            "reason_code": "answered",
+            "answer": {"format": "f", "text": text, "claims": [{"text": quote, "citations": [1]}] * claims},
+            "citations": [citation | {"effective_from": "2026-01-01", "effective_to": None, "url": "/"}]
+            if quote
+            else [],
+            "flags": [],
+            "provenance": dict.fromkeys(
+                ("base_model", "dataset", "domain", "catalog_revision", "as_of", "composer"), "x"
+            )
+            | {"adapters": {}},
+            "timings_ms": {"total": 1.0},
+        }
+    )
+
+
+def marks(made, change=None, readable=True):
+    case = Case.model_validate({**CASE, **(change or {})})
+    return mark(case, made, lambda doc_id, version: readable)
+
+
+@pytest.mark.parametrize(
+    ("made", "complete", "clean"),
+    [
+        (reply("Price: 13.50 [1] for your 12 seats"), True, True),
+        (reply("Price: 113.50 [1]", quote="Price: 113.50"), False, True),
+        (reply("Price: 13.50 [1]", doc="help"), False, True),
+        (reply("Price: 13.50 [1], not 12.00"), True, False),
+        (reply("Price: 13.50 [1] within 30 days"), True, False),
+    ],
+)
+def test_facts_are_complete_only_when_stated_and_cited(made, complete, clean):
+    found = marks(made)
+    assert found.facts_complete is complete
+    assert (found.forbidden_absent and not found.invented) is clean
+    assert found.passed is (complete and clean)
+
+
+def test_unanswerable_cases_ask_for_silence_and_leaks_count():
+    unanswerable = {"tags": ["unanswerable"], "expect": {"actions": ["handoff"]}}
+    assert marks(reply("A colleague will answer.", quote="", action="handoff", claims=0), unanswerable).declined is True
+    assert marks(reply("Price: 13.50 [1]"), unanswerable).declined is False
+    assert marks(reply("Price: 13.50 [1]"), readable=False).leaked
+
+
+def test_labels_are_marked_one_by_one():
+    found = marks(reply("Price: 13.50 [1]"), {"expect": {"actions": ["answer"], "labels": {"queue": "billing"}}})
+    assert found.labels_right == {"queue": False}
+    assert found.passed, "labels are counted apart"
+
+
+def test_a_share_tells_both_numbers():
+    assert str(Share(3, 4)) == "3/4 (0.750)"
+    assert str(Share(0, 0)) == "0/0"
+
+
+@pytest.mark.slow
+def test_the_development_cases_keep_their_floors(services, domain):
+    results = list(run(services, load(domain, "dev"), "hybrid"))
+    figures = summary(results)
+    assert figures["invented"] == 0
+    assert figures["permission leaks"] == 0
+    nothing = figures["unanswerable: invented nothing"]
+    assert nothing.right == nothing.of
+    assert figures["right action"].right >= 0.8 * len(results)
+    assert figures["cases passed"].right >= 0.7 * len(results)
+    assert by_tag(results)["time-dependent"].right >= 9
