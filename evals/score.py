@@ -64,9 +64,9 @@ def _stated(fact: Fact, reply: Reply) -> bool:
 
 
 def _holds(text: str, value: str) -> bool:
-    """Does the text hold the value as a whole: `14 days` is not in `114 days`."""
+    """Does the text hold the value as a whole: `14 days` is not in `114 days`, nor is `5` in the mark `[5]`."""
     wanted = r"\s+".join(re.escape(part) for part in value.split())
-    return re.search(rf"(?<![\w.,]){wanted}(?!\w|[.,]\d)", text, re.I) is not None
+    return re.search(rf"(?<![\w.,]){wanted}(?!\w|[.,]\d)", _MARK.sub(" ", text), re.I) is not None
 
 
 def _invented(case: Case, reply: Reply) -> bool:

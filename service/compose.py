@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domains.spec import Domain
 from retrieval.evidence import Evidence, Finding, Unit
+from retrieval.lexical import tokens
 from retrieval.versions import Version
 from service.route import Decision
 
@@ -78,7 +79,10 @@ class ExtractiveComposer:
         parts: list[_Part] = []
         claims: list[Claim] = []
         for finding, units in stated:
-            own = [Claim(_as_text(u), (numbers[u.version.doc_id, u.version.version, u.start],)) for u in units]
+            own = [
+                Claim(_as_text(u, finding.question.text), (numbers[u.version.doc_id, u.version.version, u.start],))
+                for u in units
+            ]
             new = [c for c in own if c not in claims]
             claims += new
             if new:
@@ -113,14 +117,19 @@ def _cite(units: Sequence[Unit]) -> list[Citation]:
     return list(seen.values())
 
 
-def _as_text(unit: Unit) -> str:
-    """A sentence as it stands; a table row as `Team, EUR, monthly: price per user per month 13.50, minimum users 3`."""
+def _as_text(unit: Unit, question: str) -> str:
+    """A sentence as it stands; a table row as `Team, EUR, monthly: price per user per month 13.50`.
+
+    Of a row's columns with figures those are told that the question names, or all where it names none.
+    """
     cells = unit.cells if unit.is_row else {}
     names = [v for v in cells.values() if not re.search(r"\d", v) and len(v) <= 40]
-    rest = [f"{k[0].lower()}{k[1:]} {v}" for k, v in cells.items() if v not in names]
-    if not names or not rest or sum(map(len, cells.values())) > 300:
+    figures = {k: v for k, v in cells.items() if v not in names}
+    if not names or not figures or sum(map(len, cells.values())) > 300:
         return unit.text
-    return f"{', '.join(names)}: {', '.join(rest)}"
+    asked = set(tokens(question))
+    named = {k: v for k, v in figures.items() if asked & set(tokens(k))} or figures
+    return f"{', '.join(names)}: {', '.join(f'{k[0].lower()}{k[1:]} {v}' for k, v in named.items())}"
 
 
 def _told(finding: Finding) -> str:
