@@ -62,7 +62,7 @@ def load(path: Path, domain: Domain) -> tuple[Row, ...]:
         where = f"{path.name}:{number}"
         try:
             row = _row(json.loads(line))
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInput(f"{where}: {error!r}", "See adapters/dataset.py for the shape of a row.") from None
         _check(row, domain, where)
         if row.id in rows:
