@@ -49,7 +49,14 @@ _AMOUNT = re.compile(
     r"\d[\d.,]*\s*(EUR|USD|GBP|€|\$|£)|(EUR|USD|GBP|€|\$|£)\s*\d|\bprice\b|\bfree\b|\bno (charge|fee)", re.I
 )
 _EXPECTED = (
-    (re.compile(r"\bhow (much|expensive)\b|\bpric(e|es|ing)\b|\bcosts?\b|\bfees?\b|\brate\b", re.I), _AMOUNT),
+    (
+        re.compile(
+            r"\bhow expensive\b|\bhow much\b(?! (data|memory|room|space|storage|time|traffic)\b)"
+            r"|\bpric(e|es|ing)\b|\bcosts?\b|\bfees?\b|\brate\b",
+            re.I,
+        ),
+        _AMOUNT,
+    ),
     (
         re.compile(
             r"\b(how|until|since|by) (long|many|big|large|old|fast|soon|often|late|when)\b"
@@ -57,6 +64,11 @@ _EXPECTED = (
             re.I,
         ),
         re.compile(r"\d"),
+    ),
+    # A length of time; "by 7 days" is a difference, not a length.
+    (
+        re.compile(r"\bhow long\b(?! ago)", re.I),
+        re.compile(r"(?<!by )\b\d[\d.,]* (business |working )?(minutes?|hours?|days?|weeks?|months?|years?)\b", re.I),
     ),
 )
 _HOW_TO = re.compile(r"\bhow (do|can|to|would|should)\b|\bsteps?\b|\bwhere (do|can) (i|we)\b", re.I)

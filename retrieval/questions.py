@@ -37,6 +37,12 @@ _JOINT = re.compile(
     r",? (?:and|but|also)[, ](?=(?:what|how|when|where|which|who|can|could|do|does|is|are|until|will)\b)", re.I
 )
 _LEANS = re.compile(r"^(and|or|also|then|but|so)\b|\b(it|that|this|they|them|those|these|there|one)\b", re.I)
+# A pronoun that stands for something of the sentence before: "What does it cost?", not "Is it possible to …?"
+_STANDS_FOR = re.compile(
+    r"\b(do|does|will|would|for|of|with|about|is|are) (it|that|this|they|them|those|these)\b"
+    r"(?= ?([?,]|allow|come|cost|have|hold|include|last|need|work))",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
     earlier = " ".join(own_words(t) for t in thread[-2:])
-    return tuple(Question(q, _context(q, subject, parts, earlier), _leans(q, earlier)) for q in chosen if q)
+    return tuple(_in_context(q, subject, parts, earlier) for q in chosen if q)
 
 
 def own_words(text: str) -> str:
@@ -95,14 +101,11 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _context(question: str, subject: str, parts: Sequence[str], earlier: str) -> str:
-    """What surrounds a question: subject, the sentence before it, and the thread where the question leans on it."""
+def _in_context(question: str, subject: str, parts: Sequence[str], earlier: str) -> Question:
+    """A question with what surrounds it: subject, the sentence before it, and the thread where it leans on it."""
     position = parts.index(question) if question in parts else 0
     before = parts[position - 1] if position else ""
-    found = [earlier if _leans(question, earlier) else "", subject, before]
-    return " ".join(part for part in found if part)[:600]
-
-
-def _leans(question: str, earlier: str) -> bool:
-    """Does a question point into the thread: few words of its own, or a pronoun?"""
-    return bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
+    on_thread = bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
+    on_before = bool(before) and _STANDS_FOR.search(question) is not None
+    context = " ".join(part for part in (earlier if on_thread else "", subject, before) if part)
+    return Question(question, context[:600], on_thread or on_before)
