@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -22,12 +23,20 @@ def _assemble() -> None:
     from adapters.commands import app as adapters
     from domains.commands import app as domains
     from evals.commands import app as evals
-    from service.commands import add_to
+    from service import commands, document_commands
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
     app.add_typer(evals, name="evals", help="Run the eval cases.")
-    add_to(app)
+    commands.add_to(app)
+    document_commands.add_to(app, _preview)
+
+
+def _preview(*asked: Any) -> Any:
+    """What a dry run would change: the evals know, and the service may not import them."""
+    from evals.preview import preview
+
+    return preview(*asked)
 
 
 def main() -> None:

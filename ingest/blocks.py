@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from retrieval.catalog import Span
+from retrieval.contents import Span
 
 PASSAGE_WORDS = 120  # the length at which plain retrieval was measured best on long policy documents
 _LONGEST_BLOCK = 1200  # characters; a longer paragraph is split at sentence ends

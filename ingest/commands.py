@@ -1,44 +1,77 @@
-"""What `formfact ingest` shows on a terminal: a progress bar, then what became of each file."""
+"""What `formfact ingest` shows on a terminal: a progress bar, then what became of each file; and a folder followed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
+from watchfiles import Change, watch
 
-from ingest.folder import Outcome, files, ingest
+from ingest.drafting import Submission
+from ingest.folder import SIDE_CAR, Outcome, files, ingest
+from ingest.limits import Limits
 from ingest.metadata import Metadata
-from ingest.publish import Submission
-from retrieval.catalog import Published
+from retrieval.contents import Published
+
+Publish = Callable[[Submission], Published]
+_MOST_SHOWN = 40
 
 
-def ingest_folder(
-    folder: Path, publish: Callable[[Submission], Published], stated: Metadata, console: Console
-) -> list[Outcome]:
+def ingest_folder(path: Path, publish: Publish, stated: Metadata, limits: Limits, console: Console) -> list[Outcome]:
     """Ingest a file or folder with a progress bar, and print what changed or was refused."""
-    paths = files(folder)
-    outcomes = list(
-        track(ingest(paths, publish, stated), "Ingesting documents", total=len(paths), console=console, transient=True)
-    )
-    console.print(_table(outcomes))
+    paths = files(path)
+    done = ingest(paths, publish, stated, limits, path)
+    outcomes = list(track(done, "Ingesting documents", total=len(paths), console=console, transient=True))
+    console.print(table(outcomes))
     return outcomes
 
 
-def _table(outcomes: list[Outcome]) -> Table:
-    counts = Counter(o.published.status if o.published else "refused" for o in outcomes)
-    table = Table("file", "result", title=", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
-    shown = [o for o in outcomes if o.refusal] or outcomes[-5:]
-    for outcome in shown:
-        told = outcome.refusal or _told(outcome.published)
-        table.add_row(f"{outcome.path.parent.name}/{outcome.path.name}", told)
-    return table
+def follow(path: Path, publish: Publish, stated: Metadata, limits: Limits, console: Console) -> None:
+    """Publish each file that is changed or added, until interrupted. A file that goes is told, not retracted."""
+    console.print(f"Following {escape(str(path))}; stop with Ctrl-C.")
+    for changes in watch(path):
+        gone = sorted(Path(name) for change, name in changes if change is Change.deleted)
+        for missing in (p for p in gone if not p.exists() and not p.name.endswith(SIDE_CAR)):
+            console.print(f"{escape(missing.name)} is gone; `formfact documents retract` ends a document.")
+        touched = {Path(name.removesuffix(SIDE_CAR)) for change, name in changes if change is not Change.deleted}
+        known = set(files(path)) if path.exists() else set()
+        if found := sorted(p for p in known if p.absolute() in {t.absolute() for t in touched}):
+            console.print(table(list(ingest(found, publish, stated, limits, path))))
 
 
-def _told(published: Published | None) -> str:
-    if published is None:
-        return ""
-    return f"{published.status}: {published.doc_id} version {published.version}, {published.passages} passages"
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """What became of the files: refused and changed ones by name, unchanged ones as a number."""
+    counts = Counter(status(o) for o in outcomes)
+    shown = [o for o in outcomes if status(o) != "unchanged"]
+    shown.sort(key=lambda o: status(o) != "refused")
+    made = Table("file", "result", "document", "version", "passages or reason")
+    made.title = ", ".join(f"{counts[s]} {s}" for s in ("new", "changed", "unchanged", "refused") if counts[s])
+    for outcome in shown[:_MOST_SHOWN]:
+        name, done = f"{outcome.path.parent.name}/{outcome.path.name}", outcome.published
+        told = (done.doc_id, str(done.version), str(done.passages)) if done else ("", "", outcome.refusal)
+        made.add_row(escape(name), status(outcome), *map(escape, told))
+    if len(shown) > _MOST_SHOWN:
+        made.caption = f"and {len(shown) - _MOST_SHOWN} more"
+    return made
+
+
+def status(outcome: Outcome) -> str:
+    """new, changed (a further version), unchanged or refused."""
+    if outcome.published is None:
+        return "refused"
+    if outcome.published.status == "unchanged":
+        return "unchanged"
+    return "new" if outcome.published.version == 1 else "changed"
+
+
+def show(outcome: Outcome) -> dict[str, Any]:
+    """An outcome for programs."""
+    done = outcome.published
+    told = {"doc_id": done.doc_id, "version": done.version, "passages": done.passages} if done else {}
+    return {"file": str(outcome.path), "result": status(outcome), **told, "reason": outcome.refusal}

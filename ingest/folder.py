@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from domains.spec import FormfactError, InvalidInput
+from domains.spec import FormfactError, InvalidInput, TooLarge
+from ingest.drafting import Submission
+from ingest.limits import Limits
 from ingest.metadata import Metadata, side_car
-from ingest.publish import Submission
 from ingest.readers import READERS
-from retrieval.catalog import Published
+from retrieval.contents import Published
 
 SIDE_CAR = ".meta.yaml"
-MAX_FILE_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,40 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
-def submission(path: Path, stated: Metadata | None = None) -> Submission:
+def submission(path: Path, stated: Metadata, limits: Limits, root: Path | None = None) -> Submission:
     """A file with what its side-car states; `stated` by the caller comes first.
 
+    Args:
+        path: the file.
+        stated: what holds for it whatever it says itself.
+        limits: a larger file is not even opened.
+        root: the folder out of which no link may lead.
+
     Raises:
-        InvalidInput: the side-car is broken, or the file is larger than the limit.
+        InvalidInput: the side-car is broken, the file cannot be read, is larger than the limit or lies elsewhere.
     """
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise InvalidInput(f"{path.name}: larger than {MAX_FILE_BYTES // 1_000_000} MB.", "Split it.", "file")
-    beside = path.with_name(path.name + SIDE_CAR)
-    meta = side_car(beside.name, beside.read_bytes()) if beside.is_file() else Metadata()
-    return Submission(path.name, path.read_bytes(), (stated or Metadata()).over(meta))
+    if root and root.is_dir() and not path.resolve().is_relative_to(root.resolve()):
+        raise InvalidInput(f"{path.name}: this link leads out of {root}.", "Put the file itself there.", "file")
+    try:
+        if path.stat().st_size > limits.file_bytes:
+            raise TooLarge(f"{path.name}: larger than {limits.file_bytes:,} bytes.", "Split it.", "file")
+        beside = path.with_name(path.name + SIDE_CAR)
+        meta = side_car(beside.name, beside.read_bytes()) if beside.is_file() else Metadata()
+        return Submission(path.name, path.read_bytes(), stated.over(meta))
+    except OSError as error:
+        raise InvalidInput(f"{path.name}: {error.strerror}.", "Check the file and its permissions.", "file") from None
 
 
-def ingest(paths: list[Path], publish: Callable[[Submission], Published], stated: Metadata) -> Iterator[Outcome]:
+def ingest(
+    paths: Iterable[Path],
+    publish: Callable[[Submission], Published],
+    stated: Metadata,
+    limits: Limits,
+    root: Path | None = None,
+) -> Iterator[Outcome]:
     """Publish each file and yield what became of it."""
     for path in paths:
         try:
-            yield Outcome(path, published=publish(submission(path, stated)))
+            yield Outcome(path, published=publish(submission(path, stated, limits, root)))
         except FormfactError as error:
             yield Outcome(path, refusal=str(error))

@@ -1,42 +1,34 @@
 """Publishing: one file becomes one document version, whole or not at all.
 
-Chroma is written first, then catalog, postings and whatever the caller commits with it, in one SQL transaction. Until
-that commits nobody sees the version, since a passage counts only when the catalog confirms it; what a failure leaves
-in Chroma is proposed to nobody and is overwritten by the next try, since identifiers are derived from the content.
+The dense index is written first, then catalog, postings and whatever the caller commits with it, in one SQL
+transaction. Until that commits nobody sees the version, since a passage counts only when the catalog confirms it. What
+the index may hold beyond the catalog is noted before it is touched, and settled when the process starts again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from sqlalchemy import Connection, Engine
 
-from domains.spec import Domain, InvalidInput
-from ingest.blocks import cut, render, with_title
-from ingest.metadata import Metadata, derived, front_matter
-from ingest.readers import read
-from retrieval.catalog import Catalog, Draft, Published, passages_of
-from retrieval.index import DenseIndex
-from retrieval.instants import now, parse_instant
-from retrieval.versions import Version
+from domains.spec import Domain
+from ingest.drafting import Submission, drafted, states_start
+from ingest.guard import Guard
+from retrieval.catalog import Catalog
+from retrieval.contents import Draft, Published
+from retrieval.dense import DenseIndex, settled, unsettle
+from retrieval.recorder import Erased, Recorder, alone, writing
+from retrieval.upkeep import Upkeep
+from retrieval.vectors import Vectors, load
+from retrieval.versions import History, Version
 
 Within = Callable[[Connection, Published], None]  # what the caller commits in the same transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A file as it came, and what its sender states about it."""
-
-    filename: str
-    data: bytes
-    stated: Metadata = Metadata()
-    allow_widen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,24 @@ class Publisher:
     catalog: Catalog
     dense: DenseIndex
     embedder: Embeddings
-    lock: AbstractContextManager[object] = nullcontext()
+    guard: Guard = field(default_factory=Guard)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def recorder(self) -> Recorder:
+        """Writes the catalog."""
+        return Recorder(self.domain, self.dense.encoder)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Looks after the indexes; take a `turn` while it works."""
+        return Upkeep(self.engine, self.catalog, self.dense, self.embedder)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Nobody else writes catalog or indexes while the block runs: no thread, and no other replica."""
+        with self._lock, alone(self.engine):
+            yield
 
     def publish(
         self, submission: Submission, actor: str, held: frozenset[str], within: Within | None = None
@@ -62,95 +71,95 @@ class Publisher:
             within: called with the open transaction before it commits, also where nothing changed.
 
         Raises:
-            InvalidInput: the file, its metadata or its dates; see `ingest.readers` and `Catalog.resolve`.
+            InvalidInput: the file, its metadata or its dates; see `ingest.readers` and `Recorder.resolve`.
         """
-        draft = self.prepare(submission)
-        with self.lock:
-            dated = self._dated(draft, submission, held)
-            audience, same = self.catalog.resolve(dated, held)
+        draft = drafted(submission, self.domain, self.guard)
+        vectors = self._vectors(draft)
+        with self.turn():
+            dated, audience, same = self._resolved(draft, submission, held)
             if same is None:
-                self._embed(dated, audience)
-            with self.engine.begin() as tx:
+                self._index(dated.content, audience, vectors)
+            with writing(self.engine) as tx:
                 if same is None:
-                    published = self.catalog.publish(tx, dated, audience, actor)
+                    published = self.recorder.publish(tx, dated, audience, vectors, actor)
+                    settled(tx, [dated.content])
                 else:
-                    published = _unchanged(same, len(dated.spans), self.catalog.head())
+                    published = Published(same.doc_id, same.version, "unchanged", len(dated.spans), self.catalog.head())
                 if within:
                     within(tx, published)
         return published
 
-    def prepare(self, submission: Submission) -> Draft:
-        """Read a file into a draft; no model, database or index is touched."""
-        name, data = submission.filename, submission.data
-        meta = submission.stated.over(front_matter(name, data))
-        found = read(name, data)
-        title = found[0].text if found[0].kind == "heading" else ""
-        meta = meta.over(derived(name, title)) if not (meta.doc_id and meta.title) else meta
-        if not meta.doc_id:
-            raise InvalidInput(f"{name}: doc_id: there is none and the name gives none.", "State one.", "doc_id")
-        blocks = with_title(found, meta.title or meta.doc_id)
-        return Draft(
-            doc_id=meta.doc_id,
-            title=meta.title or meta.doc_id,
-            effective_from=self._instant(meta.effective_from, "effective_from") or now(),
-            effective_to=self._instant(meta.effective_to, "effective_to"),
-            audience=meta.audience,
-            precedence=50 if meta.precedence is None else meta.precedence,
-            supersedes=meta.supersedes or (),
-            text=render(blocks),
-            spans=cut(blocks),
-            source=data,
-            filename=name[:300],
-            allow_widen=submission.allow_widen,
-        )
+    def would(self, submission: Submission, held: frozenset[str]) -> Published:
+        """What `publish` would do, without doing it; the number is the version's."""
+        draft = drafted(submission, self.domain, self.guard)
+        dated, _, same = self._resolved(draft, submission, held)
+        revision = self.catalog.head()
+        if same is not None:
+            return Published(same.doc_id, same.version, "unchanged", len(dated.spans), revision)
+        last = max((v.version for v in self._history(draft.doc_id).versions), default=0)
+        return Published(dated.doc_id, last + 1, "published", len(dated.spans), revision)
 
     def retract(self, doc_id: str, at: datetime, actor: str, within: Callable[[Connection], None] | None = None) -> int:
         """End all versions of a document at `at`; history stays. Returns the new revision."""
-        with self.lock, self.engine.begin() as tx:
-            revision = self.catalog.retract(tx, doc_id, at, actor)
+        with self.turn(), writing(self.engine) as tx:
+            revision = self.recorder.retract(tx, doc_id, at, actor)
             if within:
                 within(tx)
         return revision
 
-    def purge(self, doc_id: str, actor: str, within: Callable[[Connection], None] | None = None) -> list[str]:
-        """Erase a document's words from catalog and indexes. Returns the erased contents."""
-        with self.lock:
-            with self.engine.begin() as tx:
-                erased = self.catalog.purge(tx, doc_id, actor)
+    def purge(
+        self,
+        doc_id: str,
+        version: int | None,
+        actor: str,
+        within: Callable[[Connection, Erased], None] | None = None,
+    ) -> Erased:
+        """Erase a version, or with None a document, from catalog and indexes, down to the bytes of the index."""
+        with self.turn():
+            history = self._history(doc_id).versions
+            unsettle(self.engine, {v.content for v in history if version in (None, v.version)})
+            with writing(self.engine) as tx:
+                erased = self.recorder.purge(tx, doc_id, version, actor)
                 if within:
-                    within(tx)
-            for content in erased:
-                self.dense.remove(content)
-            self.catalog.forget(erased)
+                    within(tx, erased)
+            self.catalog.forget()
+            self.upkeep.settle()
+            if erased.contents:
+                self.upkeep.rebuild_dense()  # what was deleted stays in the graph until it is made anew
+            self.upkeep.shrink()
         return erased
 
-    def _instant(self, text: str | None, field: str) -> datetime | None:
-        return parse_instant(text, self.domain.zone, field) if text else None
+    def _resolved(
+        self, draft: Draft, submission: Submission, held: frozenset[str]
+    ) -> tuple[Draft, frozenset[str], Version | None]:
+        history = self._history(draft.doc_id)
+        dated = self._dated(draft, submission, history, held)
+        return dated, *self.recorder.resolve(dated, history, held)
 
-    def _dated(self, draft: Draft, submission: Submission, held: frozenset[str]) -> Draft:
+    def _history(self, doc_id: str) -> History:
+        return self.catalog.timeline().history(doc_id)
+
+    def _dated(self, draft: Draft, submission: Submission, history: History, held: frozenset[str]) -> Draft:
         """A file sent again without a date is not a new version: it takes the date of the one that it equals."""
-        if submission.stated.over(front_matter(submission.filename, submission.data)).effective_from:
+        if states_start(submission):
             return draft
-        history = self.catalog.timeline().histories.get(draft.doc_id)
-        for version in reversed(history.versions if history else ()):
+        for version in reversed(history.versions):
             same_words = (version.content, version.title) == (draft.content, draft.title)
             if same_words and draft.audience in (None, version.audience) and version.admits(held):
                 return replace(draft, effective_from=version.effective_from)
         return draft
 
-    def _embed(self, draft: Draft, audience: frozenset[str]) -> None:
-        """Write the passages to Chroma; embeddings of a content that is already there are kept."""
-        known = self.dense.embeddings(draft.content, len(draft.spans))
-        if known is None:
-            texts = [p.in_context for p in passages_of(draft.content, draft.text, draft.spans)]
-            known = np.asarray(self.embedder.embed_documents(texts), dtype=np.float32)
-        self.dense.write(draft.content, audience | self.catalog.audiences_of(draft.content), known)
+    def _vectors(self, draft: Draft) -> Vectors:
+        """The embeddings of the passages, (passages, dimensions); those of a known content are kept."""
+        with self.engine.connect() as connection:
+            known = load(connection, self.dense.encoder, draft.content)
+        if known is not None:
+            return known
+        return np.asarray(self.embedder.embed_documents([p.in_context for p in draft.passages()]), dtype=np.float32)
 
-
-def new_lock() -> AbstractContextManager[object]:
-    """The lock of the one writer, shared by all threads of a process."""
-    return threading.RLock()
-
-
-def _unchanged(version: Version, passages: int, revision: int) -> Published:
-    return Published(version.doc_id, version.version, "unchanged", passages, revision)
+    def _index(self, content: str, audience: frozenset[str], vectors: Vectors) -> None:
+        """Write the passages to the dense index, unless it holds them for these audiences already."""
+        held = self.catalog.audiences_of(content)
+        if not audience <= held:
+            unsettle(self.engine, [content])
+            self.dense.write(content, audience | held, vectors)

@@ -1,7 +1,8 @@
 """One reader a file type: bytes to blocks. A table maps endings to readers; a new type is a new row.
 
 Markdown by markdown-it, HTML by Beautiful Soup on lxml, PDF by pdfplumber (text with font sizes, ruled tables), DOCX
-by python-docx, CSV by the standard library. What a file is refused for is told by name.
+by python-docx, XLSX by openpyxl, CSV and EML by the standard library; docs/documents.md says why these. What a file is
+refused for is told by name. `ingest.guard` calls this within limits, and for some formats in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import logging
 import re
 import statistics
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, time
+from email import message_from_bytes
+from email.policy import default as mail_policy
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
 import docx
+import openpyxl
 import pdfplumber
 from bs4 import BeautifulSoup, Tag
 from charset_normalizer import from_bytes
@@ -29,16 +34,15 @@ from pdfminer.pdfdocument import PDFPasswordIncorrect
 
 from domains.spec import InvalidInput, UnsupportedMedia
 from ingest.blocks import Block, clean, row_block
+from ingest.limits import DEFAULTS, Limits
 
 logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns about fonts that it reads all the same
 
-MAX_PDF_PAGES = 400
-MAX_UNPACKED_BYTES = 100_000_000
 # What office software here still writes; among all that exist a short text fits too many.
 _ENCODINGS = ["utf_16", "cp1252", "cp1250"]
 
 
-def read(filename: str, data: bytes) -> list[Block]:
+def read(filename: str, data: bytes, limits: Limits = DEFAULTS) -> list[Block]:
     """Read a file into blocks.
 
     Raises:
@@ -52,7 +56,7 @@ def read(filename: str, data: bytes) -> list[Block]:
         )
     if not data.strip():
         raise InvalidInput(f"{filename}: the file is empty.", "Send a file with text in it.", "file")
-    blocks = [b for b in READERS[ending](filename, data) if b.text]
+    blocks = [b for b in READERS[ending](filename, data, limits) if b.text]
     if not any(b.kind != "heading" for b in blocks):
         raise InvalidInput(
             f"{filename}: there are no words in it.", "A scan needs text recognition before it is sent.", "file"
@@ -79,7 +83,7 @@ def decode(filename: str, data: bytes) -> str:
     return text
 
 
-def _read_markdown(filename: str, data: bytes) -> Iterator[Block]:
+def _read_markdown(filename: str, data: bytes, _: Limits) -> Iterator[Block]:
     tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(_body(decode(filename, data)))
     header: list[str] = []
     cells: list[str] = []
@@ -120,7 +124,7 @@ _FURNITURE = ["nav", "header", "footer", "aside", "script", "style", "form", "no
 _HTML_BLOCKS = ["h1", "h2", "h3", "h4", "h5", "h6", "p", "li", "tr", "blockquote", "pre", "dt", "dd"]
 
 
-def _read_html(filename: str, data: bytes) -> Iterator[Block]:
+def _read_html(filename: str, data: bytes, _: Limits) -> Iterator[Block]:
     soup = BeautifulSoup(decode(filename, data), "lxml")
     root = soup.find("main") or soup.find("article") or soup.body or soup
     for furniture in root.find_all(_FURNITURE):
@@ -156,16 +160,14 @@ def _html_row(row: Tag) -> Iterator[Block]:
     yield row_block(header, cells)
 
 
-def _read_csv(filename: str, data: bytes) -> Iterator[Block]:
+def _read_csv(filename: str, data: bytes, _: Limits) -> Iterator[Block]:
     text = decode(filename, data)
     try:
         dialect: Any = csv.Sniffer().sniff(text[:4000], delimiters=",;\t|")
     except csv.Error:
         dialect = csv.excel
     rows = [row for row in csv.reader(io.StringIO(text), dialect) if any(cell.strip() for cell in row)]
-    header = [clean(cell) for cell in rows[0]]
-    if not all(header) or len(set(header)) < len(header) or any(re.fullmatch(r"[\d.,\s€$£%-]+", h) for h in header):
-        raise InvalidInput(f"{filename}: the first line names no columns.", "Put a header line above the rows.", "file")
+    header = _header(filename, rows[0])
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise InvalidInput(
@@ -174,12 +176,20 @@ def _read_csv(filename: str, data: bytes) -> Iterator[Block]:
         yield row_block(header, row)
 
 
-def _read_pdf(filename: str, data: bytes) -> Iterator[Block]:
+def _header(filename: str, cells: Sequence[str]) -> list[str]:
+    """The names of the columns, or a refusal where the first line names none."""
+    header = [clean(cell) for cell in cells]
+    if not all(header) or len(set(header)) < len(header) or any(re.fullmatch(r"[\d.,\s€$£%-]+", h) for h in header):
+        raise InvalidInput(f"{filename}: the first line names no columns.", "Put a header line above the rows.", "file")
+    return header
+
+
+def _read_pdf(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
     try:
         with pdfplumber.open(io.BytesIO(data)) as pdf:
-            if len(pdf.pages) > MAX_PDF_PAGES:
+            if len(pdf.pages) > limits.pdf_pages:
                 raise InvalidInput(
-                    f"{filename}: {len(pdf.pages)} pages; at most {MAX_PDF_PAGES} are read.", "Split it.", "file"
+                    f"{filename}: {len(pdf.pages)} pages; at most {limits.pdf_pages} are read.", "Split it.", "file"
                 )
             lines = [line for page in pdf.pages for line in _pdf_lines(page)]
     except InvalidInput:
@@ -243,12 +253,10 @@ def _paragraph(lines: list[str]) -> Block:
     return Block("item", text[bullet.end() :]) if bullet else Block("paragraph", text)
 
 
-def _read_docx(filename: str, data: bytes) -> Iterator[Block]:
+def _read_docx(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
     damaged = InvalidInput(f"{filename}: it is damaged or no DOCX.", "Save it again as DOCX and send that.", "file")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise InvalidInput(f"{filename}: it unpacks to too much.", "Split the document.", "file")
+        _check_archive(filename, data, limits)
         document = docx.Document(io.BytesIO(data))
     except InvalidInput:
         raise
@@ -276,18 +284,68 @@ def _docx_block(paragraph: DocxParagraph) -> Block:
     return Block("item" if style.startswith("List") else "paragraph", text)
 
 
-def _read_text(filename: str, data: bytes) -> Iterator[Block]:
+def _check_archive(filename: str, data: bytes, limits: Limits) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > limits.unpacked_bytes:
+            raise InvalidInput(f"{filename}: it unpacks to too much.", "Split the document.", "file")
+
+
+def _read_xlsx(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
+    """Each sheet is a heading and its rows; formulas give the value that was last computed."""
+    try:
+        _check_archive(filename, data, limits)
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        sheets = [(s.title, [list(r) for r in s.iter_rows(values_only=True)]) for s in book.worksheets]
+    except InvalidInput:
+        raise
+    except Exception:  # noqa: BLE001 -- openpyxl raises KeyError, ValueError and more for a broken package
+        raise InvalidInput(
+            f"{filename}: it is damaged or no XLSX.", "Save it again as XLSX and send that.", "file"
+        ) from None
+    for title, cells in sheets:
+        rows = [[_cell(c) for c in row] for row in cells if any(c is not None for c in row)]
+        if len(rows) > 1:
+            width = max(i for row in rows for i, c in enumerate(row, start=1) if c)
+            header = _header(f"{filename}, sheet {title}", rows[0][:width])
+            yield Block("heading", clean(title), 2)
+            yield from (row_block(header, row[:width]) for row in rows[1:])
+
+
+def _cell(value: object) -> str:
+    """A cell as a person reads it: a date without a time of day, a whole number without a decimal point."""
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
+    if isinstance(value, float):
+        return f"{value:.2f}" if round(value, 2) == value and value % 1 else f"{value:g}"
+    return "" if value is None else str(value)
+
+
+def _read_eml(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
+    """A mail: its subject as a heading, then its text, or where there is none its HTML; attachments are left out."""
+    mail = message_from_bytes(data, policy=mail_policy)
+    body = mail.get_body(("plain", "html"))
+    if not mail.keys() or body is None:
+        raise InvalidInput(f"{filename}: it is no mail, or one without text.", "Save the text as a file.", "file")
+    yield Block("heading", clean(str(mail.get("subject", ""))), 1)
+    text = body.get_content()
+    reader = _read_html if body.get_content_type() == "text/html" else _read_text
+    yield from reader(filename, str(text).encode(), limits)
+
+
+def _read_text(filename: str, data: bytes, _: Limits) -> Iterator[Block]:
     for paragraph in re.split(r"\n\s*\n", _body(decode(filename, data)).replace("\r\n", "\n")):
         yield Block("paragraph", clean(paragraph))
 
 
-READERS: dict[str, Callable[[str, bytes], Iterator[Block]]] = {
+READERS: dict[str, Callable[[str, bytes, Limits], Iterator[Block]]] = {
     ".csv": _read_csv,
     ".docx": _read_docx,
+    ".eml": _read_eml,
     ".html": _read_html,
     ".htm": _read_html,
     ".markdown": _read_markdown,
     ".md": _read_markdown,
     ".pdf": _read_pdf,
     ".txt": _read_text,
+    ".xlsx": _read_xlsx,
 }

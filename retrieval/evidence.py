@@ -18,7 +18,7 @@ import numpy.typing as npt
 from langchain_core.embeddings import Embeddings
 
 from domains.spec import Domain
-from retrieval.catalog import Passage
+from retrieval.contents import Passage
 from retrieval.injection import commands_in
 from retrieval.lexical import LexicalIndex, idf, words
 from retrieval.questions import Question, sentence_spans
@@ -149,10 +149,16 @@ class Selector:
         self._words = lru_cache(maxsize=16)(self._read_words)
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
-    def select(self, view: View, asked: Question, given: Slots, limit: int = 12) -> Finding:
-        """What answers `asked` among what the caller may read; `given` is what ticket and context say of the slots."""
+    def select(self, view: View, question: Question, given: Slots, limit: int = 12) -> Finding:
+        """What answers a question among what the caller may read; `given` is what ticket and context say of the slots.
+
+        The finding holds the question as it was asked: a mended word is a word of some document.
+        """
+        mended = replace(question, text=self._wording.mended(question.text, self._words(view)))
+        return replace(self._select(view, mended, given, limit), question=question)
+
+    def _select(self, view: View, asked: Question, given: Slots, limit: int) -> Finding:
         wanted = {**given, **slots_in(asked.text, self._domain)}
-        asked = replace(asked, text=self._wording.mended(asked.text, self._words(view)))
         hits = self._retriever.search(view, asked.text, asked.context, self._wording.expanded(asked.text), limit)
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
         wanted = {**wanted, **self._named_in_tables(asked, units)}
@@ -163,7 +169,7 @@ class Selector:
         if conflict := self._contradiction(settled):
             return Finding(asked, (), ranked[0].score, conflict=conflict, hits=hits)
         found = self._rows(settled, wanted) if settled[0].is_row else self._prose(asked, settled)
-        return replace(found, question=asked, score=settled[0].score, hits=hits)
+        return replace(found, score=settled[0].score, hits=hits)
 
     def _rank(self, view: View, asked: Question, wanted: Slots, units: Sequence[Unit]) -> list[Unit]:
         if not units:

@@ -1,4 +1,4 @@
-"""The dense index: Chroma, as a proposer. The one module that imports `chromadb`.
+"""One generation of the dense index, in Chroma. The one module that imports `chromadb`.
 
 Embeddings come in precomputed and no embedding function is ever configured: a persisted one is a way to run foreign
 code (CVE-2026-45829). Records carry one positive flag an audience; Chroma's negative filters match records that lack
@@ -7,51 +7,89 @@ the key, so none is used. What the filter lets through is proposed only: the cat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import chromadb
 import numpy as np
-import numpy.typing as npt
 from chromadb.api import ClientAPI
 from chromadb.config import Settings
 
-Vectors = npt.NDArray[np.float32]
+from retrieval.contents import Key
+from retrieval.vectors import Vectors
+
+_PAGE = 2000  # records read at once
 
 
-def open_client(folder: Path | None, url: str | None) -> ClientAPI:
-    """Chroma embedded in this process under `folder`, or the Chroma server at `url` (host:port)."""
-    settings = Settings(anonymized_telemetry=False)
-    if url:
-        host, _, port = url.rpartition(":")
-        return chromadb.HttpClient(host=host, port=int(port), settings=settings)
-    return chromadb.PersistentClient(path=str(folder), settings=settings)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where generations live: a folder of this process, or a Chroma server (`host:port`)."""
+
+    folder: Path
+    url: str = ""
+    sync_threshold: int = 1000  # records after which Chroma writes its graph to disk
+
+    def open(self, number: int, encoder: str, make: bool = False) -> Generation:
+        """Open a generation, or make it.
+
+        Embedded, each has a folder of its own, so that one that was dropped leaves no byte behind.
+        """
+        settings = Settings(anonymized_telemetry=False)
+        if self.url:
+            host, _, port = self.url.rpartition(":")
+            client = chromadb.HttpClient(host=host, port=int(port), settings=settings)
+        else:
+            client = chromadb.PersistentClient(path=str(self._path(number)), settings=settings)
+        return Generation(client, _name(number, encoder), number, self.sync_threshold if make else None)
+
+    def drop(self, generation: Generation) -> None:
+        """Remove a generation with all that it holds."""
+        if self.url:
+            generation.remove_all()
+        generation.close()
+        shutil.rmtree(self._path(generation.number), ignore_errors=True)
+
+    def sweep(self, live: int | None) -> None:
+        """Remove, embedded, the folders of all other generations: what a cut-off rebuild left."""
+        for path in self.folder.iterdir() if self.folder.is_dir() and not self.url else ():
+            if path.is_dir() and path.name != str(live):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / str(number)
 
 
-class DenseIndex:
+class Generation:
     """Passage embeddings of one encoder, by cosine.
 
     Args:
-        client: see `open_client`.
-        encoder: fingerprint of the encoder; embeddings of another one go to another collection.
+        client: Chroma.
+        name: of the collection.
+        number: of the generation.
+        sync_threshold: given, the collection is made; None: it must exist.
     """
 
-    def __init__(self, client: ClientAPI, encoder: str) -> None:
+    def __init__(self, client: ClientAPI, name: str, number: int, sync_threshold: int | None) -> None:
+        self.number = number
+        self._client, self._name = client, name
         # A search list longer than the candidates wanted keeps the approximate search exact at the sizes a team has.
-        self._collection = client.get_or_create_collection(
-            f"passages-{encoder}",
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_search": 400}},
+        shape: Any = {"hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": sync_threshold}}
+        self._collection = (
+            client.get_collection(name, embedding_function=None)
+            if sync_threshold is None
+            else client.create_collection(name, embedding_function=None, configuration=shape)
         )
         self._batch = client.get_max_batch_size()
 
     def count(self) -> int:
-        """How many passages the index holds."""
+        """How many passages it holds."""
         return self._collection.count()
 
     def write(self, content: str, audiences: Iterable[str], embeddings: Vectors) -> None:
-        """Write the passages of one content; `audiences` are those of all versions that share it.
+        """Write the passages of one content; flags that were there stay.
 
         Args:
             content: hash of the content.
@@ -64,17 +102,7 @@ class DenseIndex:
             ids = [f"{content}:{start + i}" for i in range(len(chunk))]
             self._collection.upsert(ids=ids, embeddings=chunk, metadatas=[flags] * len(chunk))
 
-    def embeddings(self, content: str, passages: int) -> Vectors | None:
-        """The stored embeddings of a content, (passages, dimensions), or None where any is missing."""
-        ids = [f"{content}:{i}" for i in range(passages)]
-        found = self._collection.get(ids=ids, include=["embeddings"])
-        vectors = found["embeddings"]
-        if vectors is None or len(found["ids"]) != passages:
-            return None
-        by_id: Mapping[str, Any] = dict(zip(found["ids"], vectors, strict=True))
-        return np.asarray([by_id[i] for i in ids], dtype=np.float32)
-
-    def propose(self, vector: Vectors, audiences: Iterable[str], limit: int) -> list[tuple[tuple[str, int], float]]:
+    def propose(self, vector: Vectors, audiences: Iterable[str], limit: int) -> list[tuple[Key, float]]:
         """The nearest passages `(content, ordinal)` with their cosine, nearest first.
 
         Args:
@@ -92,15 +120,40 @@ class DenseIndex:
         distances = found["distances"] or [[]]
         return [(_parse(i), 1 - d) for i, d in zip(found["ids"][0], distances[0], strict=True)]
 
+    def records(self) -> Iterator[tuple[Key, frozenset[str], Vectors]]:
+        """All that it holds: passage, audiences, embedding (dimensions,)."""
+        for start in range(0, self.count(), _PAGE):
+            page = self._collection.get(limit=_PAGE, offset=start, include=["embeddings", "metadatas"])
+            vectors: Any = page["embeddings"]
+            metadatas: Sequence[Mapping[str, Any]] = page["metadatas"] or []
+            for identifier, metadata, vector in zip(page["ids"], metadatas, vectors, strict=True):
+                yield _parse(identifier), _audiences(metadata), np.asarray(vector, dtype=np.float32)
+
     def remove(self, content: str) -> None:
         """Remove the passages of one content."""
         self._collection.delete(where={"content": content})
+
+    def remove_all(self) -> None:
+        """Remove the whole generation from the server."""
+        self._client.delete_collection(self._name)
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        self._client.close()  # type: ignore[attr-defined]  # clients have it, their interface does not name it
+
+
+def _name(number: int, encoder: str) -> str:
+    return f"passages-{encoder}-{number}"
 
 
 def _flag(audience: str) -> str:
     return f"audience_{audience}"
 
 
-def _parse(identifier: str) -> tuple[str, int]:
+def _audiences(metadata: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(k.removeprefix("audience_") for k, v in metadata.items() if k.startswith("audience_") and v)
+
+
+def _parse(identifier: str) -> Key:
     content, _, ordinal = identifier.partition(":")
     return content, int(ordinal)

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from retrieval.catalog import Catalog, Passage
-from retrieval.index import DenseIndex, Vectors
+from retrieval.catalog import Catalog
+from retrieval.contents import Key, Passage
+from retrieval.dense import DenseIndex
 from retrieval.lexical import LexicalIndex
+from retrieval.vectors import Vectors
 from retrieval.versions import Version, View
 
 RANK_CONSTANT = 60
 _POOL = 40  # candidates of each ranking that take part in the fusion
-
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)

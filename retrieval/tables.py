@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from retrieval.instants import Instant
 
@@ -83,4 +83,30 @@ postings = Table(
     Column("ordinal", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
     Index("postings_by_content", "content"),
+)
+
+# Embeddings, once per content and encoder: little-endian float32, passages x dimensions. The dense index is made of
+# them, so that it can be rebuilt and compacted without the encoder.
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("content", ForeignKey("contents.content"), primary_key=True),
+    Column("encoder", String(64), primary_key=True),
+    Column("dimensions", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Contents that the dense index may hold otherwise than the catalog says: written before the index is touched, deleted
+# with the change itself. What stands here when a process starts was cut off, and is settled then.
+unsettled = Table("unsettled", metadata, Column("content", String(64), primary_key=True))
+
+# The dense index is remade beside the live one and swapped; the highest number that is live is the one to ask.
+generations = Table(
+    "generations",
+    metadata,
+    Column("generation", Integer, primary_key=True, autoincrement=True),
+    Column("encoder", String(64), nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_autoincrement=True,
 )

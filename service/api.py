@@ -17,7 +17,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.metrics = Metrics()
     problems.install(app)
-    for router in (respond.router, documents.router, admin.router):
+    for router in (respond.router, documents.router, documents.upkeep, admin.router):
         app.include_router(router)
     app.add_middleware(BodyLimit, settings=services.settings)
     app.add_middleware(Measured, metrics=app.state.metrics)

@@ -14,26 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine
 
 from adapters.classifier import Classifier
 from adapters.encoder import Encoder
 from domains.spec import Domain, Unavailable, load_domain
-from ingest.publish import Publisher, new_lock
-from retrieval import tables as catalog_tables
+from ingest.guard import Guard
+from ingest.publish import Publisher
 from retrieval.catalog import Catalog
+from retrieval.dense import DenseIndex
 from retrieval.evidence import Selector
-from retrieval.index import DenseIndex, open_client
+from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
-from service import tables as service_tables
 from service.compose import ExtractiveComposer
+from service.database import open_database
 from service.idempotency import Idempotency
 from service.journal import Journal
 from service.keys import Keys
 from service.pipeline import Pipeline
 from service.settings import Settings
+
+_PATIENCE = 1.0  # seconds; `owner` of another process holds the lock for an instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,18 @@ class Services:
 
     settings: Settings
     domain: Domain
+    engine: Engine
     catalog: Catalog
     publisher: Publisher
     pipeline: Pipeline
     keys: Keys
     idempotency: Idempotency
+
+    def close(self) -> None:
+        """Let go of files, connections and the process that reads PDF files."""
+        self.publisher.guard.close()
+        self.publisher.dense.close()
+        self.engine.dispose()
 
     @property
     def local_key(self) -> str:
@@ -67,10 +77,12 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
     """
     domain = domain or load_domain(settings.domain)
     encoder = encoder or Encoder(settings.encoder or domain.encoder)
-    engine = open_engine(settings)
-    catalog = Catalog(engine, domain)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings.database_url or f"sqlite:///{settings.home / 'formfact.db'}")
+    catalog = Catalog(engine)
     lexical = LexicalIndex(engine)
-    dense = DenseIndex(open_client(settings.home / "chroma", settings.chroma_url), encoder.fingerprint)
+    place = Place(settings.home / "chroma", settings.chroma_url, settings.chroma_sync_threshold)
+    dense = DenseIndex(engine, place, encoder.fingerprint)
     retriever = Retriever(catalog, lexical, dense, encoder)
     pipeline = Pipeline(
         domain=domain,
@@ -81,19 +93,8 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         composer=ExtractiveComposer(domain),
         journal=Journal(engine),
     )
-    publisher = Publisher(domain, engine, catalog, dense, encoder, new_lock())
-    return Services(settings, domain, catalog, publisher, pipeline, Keys(engine, domain), Idempotency(engine))
-
-
-def open_engine(settings: Settings) -> Engine:
-    """The one SQL engine, with all tables made."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.database_url or f"sqlite:///{settings.home / 'formfact.db'}")
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_pragmas)
-    for metadata in (catalog_tables.metadata, service_tables.metadata):
-        metadata.create_all(engine)
-    return engine
+    publisher = Publisher(domain, engine, catalog, dense, encoder, Guard(settings.limits))
+    return Services(settings, domain, engine, catalog, publisher, pipeline, Keys(engine, domain), Idempotency(engine))
 
 
 @contextmanager
@@ -104,30 +105,40 @@ def owned(settings: Settings) -> Iterator[Path]:
         Unavailable: another process owns it; the message names it.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    note = settings.home / "service.json"
+    note, lock = settings.home / "service.json", FileLock(settings.home / "owner.lock", timeout=_PATIENCE)
     try:
-        with FileLock(settings.home / "owner.lock", timeout=0):
-            note.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
-            yield note
-            note.unlink(missing_ok=True)
+        lock.acquire()
     except Timeout:
         raise Unavailable(
-            f"{settings.home} is owned by {_owner(note)}.",
+            f"{settings.home} is owned by {_told(_noted(note))}.",
             "Use its HTTP API, stop it, or set FORMFACT_HOME to another folder.",
         ) from None
-
-
-def _owner(note: Path) -> str:
     try:
-        owner: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        note.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+        yield note
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def owner(settings: Settings) -> dict[str, Any] | None:
+    """Process id and, once it serves, address of the process that owns the home; None where nobody does."""
+    if not (settings.home / "owner.lock").exists():
+        return None
+    try:
+        with FileLock(settings.home / "owner.lock", timeout=0):
+            return None
+    except Timeout:
+        return _noted(settings.home / "service.json")
+
+
+def _noted(note: Path) -> dict[str, Any]:
+    try:
+        noted: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "another process"
-    url = f" at {owner['url']}" if "url" in owner else ""
-    return f"process {owner.get('pid')}{url}"
+        return {"pid": "unknown"}  # it owns the lock and has not written its note yet
+    return noted
 
 
-def _sqlite_pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _told(noted: dict[str, Any]) -> str:
+    return f"process {noted['pid']}" + (f" at {noted['url']}" if "url" in noted else "")

@@ -1,4 +1,4 @@
-"""`formfact serve | respond | search | ingest | documents`."""
+"""`formfact serve | respond | search`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rich.table import Table
 from domains.spec import InvalidInput
 
 if TYPE_CHECKING:
-    from service.build import Services
-    from service.keys import Caller
+    from service.desk import Desk
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 AsOf = Annotated[str | None, typer.Option(help="Date or instant to ask about; default: now.")]
+Revision = Annotated[int | None, typer.Option(help="Answer as it was known at this revision.")]
 Audiences = Annotated[list[str] | None, typer.Option("--audience", help="Read as these; default: all.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of the service to the command line."""
-    for command in (serve, respond, search, ingest, documents):
+    for command in (serve, respond, search):
         app.command()(command)
 
 
@@ -69,6 +69,7 @@ def respond(
     region: Annotated[str | None, typer.Option()] = None,
     mode: Annotated[str, typer.Option(help="hybrid, tuned, rag or prompt.")] = "hybrid",
     as_of: AsOf = None,
+    revision: Revision = None,
     audience: Audiences = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,12 +84,13 @@ def respond(
     slots = {"plan": plan, "currency": currency, "billing_period": billing_period, "region": region}
     ticket = {"body": sys.stdin.read() if body == "-" else body, "subject": subject}
     try:
-        request = RespondRequest.model_validate({"ticket": ticket, "customer": slots, "mode": mode, "as_of": as_of})
+        asked_at = {"as_of": as_of, "revision": revision}
+        request = RespondRequest.model_validate({"ticket": ticket, "customer": slots, "mode": mode, **asked_at})
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
-    with _embedded() as services:
-        reply = services.pipeline.respond(request, _local(services, audience))
+    with desk() as asked:
+        reply = asked.respond(request, audience)
     if as_json:
         typer.echo(reply.model_dump_json(indent=1))
         return
@@ -105,6 +107,7 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     limit: Annotated[int, typer.Option(min=1, max=50)] = 8,
     as_of: AsOf = None,
+    revision: Revision = None,
     audience: Audiences = None,
     as_json: AsJson = False,
 ) -> None:
@@ -114,10 +117,8 @@ def search(
     """
     from service.reply import SearchRequest
 
-    with _embedded() as services:
-        found = services.pipeline.search(
-            SearchRequest(query=query, limit=limit, as_of=as_of), _local(services, audience)
-        )
+    with desk() as asked:
+        found = asked.search(SearchRequest(query=query, limit=limit, as_of=as_of, revision=revision), audience)
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
         return
@@ -127,88 +128,16 @@ def search(
     Console().print(table)
 
 
-def ingest(
-    path: Annotated[Path, typer.Argument(help="A file or a folder.")],
-    doc_id: Annotated[str | None, typer.Option(help="Overrides what the file states, as do the next ones.")] = None,
-    title: Annotated[str | None, typer.Option()] = None,
-    effective_from: Annotated[str | None, typer.Option(help="2026-03-01, or an instant.")] = None,
-    effective_to: Annotated[str | None, typer.Option()] = None,
-    audience: Annotated[list[str] | None, typer.Option()] = None,
-) -> None:
-    """Publish documents. What a file is refused for is told; the others are published.
-
-    Example: `formfact ingest prices-2027.csv --doc-id plan-prices --effective-from 2027-01-01 --audience public`
-    """
-    from ingest.commands import ingest_folder
-    from ingest.metadata import stated
-    from service.prepare import held
-
-    meta = stated(
-        "options",
-        {
-            "doc_id": doc_id,
-            "title": title,
-            "effective_from": effective_from,
-            "effective_to": effective_to,
-            "audience": audience,
-        },
-    )
-    with _embedded() as services:
-        outcomes = ingest_folder(
-            path, lambda s: services.publisher.publish(s, "command line", held(services)), meta, Console()
-        )
-    if any(o.refusal for o in outcomes):
-        raise typer.Exit(1)
-
-
-def documents(audience: Audiences = None, as_json: AsJson = False) -> None:
-    """List the documents and the version of each that holds now.
-
-    Example: `formfact documents --audience public`
-    """
-    from retrieval.instants import now, show_instant
-
-    with _embedded() as services:
-        view = services.catalog.view(_local(services, audience).audiences, now())
-        zone = services.domain.zone
-    rows = [
-        {"doc_id": v.doc_id, "version": v.version, "title": v.title, "from": show_instant(v.effective_from, zone) or ""}
-        for v in view.versions
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
-        return
-    table = Table("document", "version", "from", "title")
-    for row in rows:
-        table.add_row(str(row["doc_id"]), str(row["version"]), str(row["from"]), str(row["title"]))
-    Console().print(table)
-
-
 @contextmanager
-def _embedded() -> Iterator[Services]:
-    """The parts of this process, with the home prepared and owned while they are used."""
-    from service.build import build, owned
-    from service.prepare import prepare
+def desk() -> Iterator[Desk]:
+    """The running service, or the parts of this process where there is none."""
+    from service.desk import open_desk
     from service.settings import Settings
 
     settings = Settings()
     _log_to_stderr(settings.log_level)
-    console = Console(stderr=True)
-    with owned(settings):
-        with console.status("Loading models"):
-            services = build(settings)
-        prepare(services, console)
-        yield services
-
-
-def _local(services: Services, audiences: list[str] | None) -> Caller:
-    """Whoever sits at this machine: every scope, and the audiences that were named."""
-    from service.keys import SCOPES, Caller
-
-    known = services.domain.audiences
-    if unknown := set(audiences or ()) - set(known):
-        raise InvalidInput(f"--audience: nobody declared {', '.join(unknown)}.", f"Declared: {', '.join(known)}.")
-    return Caller("local", frozenset(SCOPES), services.domain.readable_by(audiences or known))
+    with open_desk(settings, Console(stderr=True)) as opened:
+        yield opened
 
 
 def _greet(url: str, home: Path) -> None:

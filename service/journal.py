@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select, update
 
 from domains.spec import NotFound
 from retrieval.instants import now
-from service.tables import journal
+from service.tables import journal, quoted
+
+ERASED = "(erased)"
 
 
 class Journal:
-    """Append-only records of requests and replies."""
+    """Append-only records of requests and replies; a purge alone changes them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -20,8 +22,11 @@ class Journal:
     def record(self, request_id: str, key_id: str, request: dict[str, Any], reply: dict[str, Any]) -> None:
         """Write one record."""
         row = {"request_id": request_id, "at": now(), "key_id": key_id, "request": request, "reply": reply}
+        sources = sorted({(c["doc_id"], c["version"]) for c in reply["citations"]})
         with self._engine.begin() as tx:
             tx.execute(journal.insert(), row)
+            if sources:
+                tx.execute(quoted.insert(), [{"request_id": request_id, "doc_id": d, "version": v} for d, v in sources])
 
     def read(self, request_id: str) -> dict[str, Any]:
         """The reply that was given.
@@ -34,3 +39,24 @@ class Journal:
         if row is None:
             raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
         return dict(row.reply)
+
+    def erase(self, tx: Connection, doc_id: str, version: int | None) -> int:
+        """Blank what replies quote of a version, or with None of a document. Returns how many records were changed."""
+        chosen = quoted.c.doc_id == doc_id
+        chosen = chosen if version is None else chosen & (quoted.c.version == version)
+        touched = list(tx.execute(select(quoted.c.request_id).where(chosen).distinct()).scalars())
+        for request_id in touched:
+            own = journal.c.request_id == request_id
+            reply = tx.execute(select(journal.c.reply).where(own)).scalar_one()
+            tx.execute(update(journal).where(own).values(reply=_blanked(reply, doc_id, version)))
+        return len(touched)
+
+
+def _blanked(reply: dict[str, Any], doc_id: str, version: int | None) -> dict[str, Any]:
+    """A reply without the words that it took from a version; which version it cited stays."""
+    gone = {c["n"] for c in reply["citations"] if c["doc_id"] == doc_id and version in (None, c["version"])}
+    blank = {"quote": ERASED, "title": ERASED}
+    citations = [c | blank if c["n"] in gone else c for c in reply["citations"]]
+    answer = reply["answer"]
+    claims = [c | {"text": ERASED} if gone.intersection(c["citations"]) else c for c in answer["claims"]]
+    return reply | {"citations": citations, "answer": answer | {"text": ERASED, "claims": claims}}

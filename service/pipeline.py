@@ -67,7 +67,7 @@ class Pipeline:
             NotConfigured: the mode needs a chat model and none is set.
         """
         options, clock = self._checked(request.options()), _Clock()
-        moment, view = self._view(request.as_of, request.revision, caller)
+        moment, view = self.view(request.as_of, request.revision, caller)
         ticket = scrub(request.as_ticket())
         self._check_customer(ticket)
         with clock("labels"):
@@ -95,7 +95,7 @@ class Pipeline:
 
     def search(self, request: SearchRequest, caller: Caller) -> SearchReply:
         """Passages alone, best first."""
-        _, view = self._view(request.as_of, request.revision, caller)
+        _, view = self.view(request.as_of, request.revision, caller)
         hits = self.retriever.search(view, request.query, limit=request.limit)
         passages = [
             PassageOut(
@@ -130,7 +130,7 @@ class Pipeline:
             known = ", ".join([*self.domain.slots, "language"])
             raise InvalidInput(f"customer: {', '.join(unknown)[:100]} is not known.", f"Known: {known}.", "customer")
 
-    def _view(self, as_of: str | None, revision: int | None, caller: Caller) -> tuple[datetime, View]:
+    def view(self, as_of: str | None, revision: int | None, caller: Caller) -> tuple[datetime, View]:
         """The instant that the request fixes, and what its caller may read then."""
         if revision is not None and not caller.sees_revisions:
             raise Forbidden("revision: this key may not ask by revision.", "Use a key with scope ingest or admin.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import track
 
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
@@ -13,15 +15,18 @@ from service.build import Services
 
 
 def prepare(services: Services, console: Console) -> None:
-    """Make the local key and ingest the domain's documents, unless just these were ingested before."""
+    """Mend what a crash left, make the local key, ingest the domain's documents unless these were ingested before."""
+    with services.publisher.turn():
+        services.publisher.upkeep.start(
+            lambda items, what: iter(track(items, what, console=console, transient=True, disable=not items))
+        )
     folder, mark = services.domain.folder / "documents", services.settings.home / "shipped-documents.sha256"
     services.local_key  # noqa: B018 -- made on the first look
     wanted = _fingerprint(folder)
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return
-    outcomes = ingest_folder(
-        folder, lambda s: services.publisher.publish(s, "setup", held(services)), Metadata(), console
-    )
+    publish = partial(services.publisher.publish, actor="setup", held=held(services))
+    outcomes = ingest_folder(folder, publish, Metadata(), services.settings.limits, console)
     if not any(o.refusal for o in outcomes):
         mark.write_text(wanted, encoding="utf-8")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest.limits import Limits
+
 
 class Settings(BaseSettings):
     """All settings with their defaults: a laptop, no key, no network."""
@@ -24,10 +26,28 @@ class Settings(BaseSettings):
     llm: str = Field("", description="chat model of the modes rag and prompt; empty: none")
     max_body_bytes: int = Field(1_000_000, ge=1000)
     max_batch_bytes: int = Field(20_000_000, ge=1000)
-    max_upload_bytes: int = Field(20_000_000, ge=1000)
+    max_upload_bytes: int = Field(20_000_000, ge=1000, description="of one document")
+    max_unpacked_bytes: int = Field(100_000_000, ge=1000, description="of an office file")
+    max_pdf_pages: int = Field(400, ge=1)
+    max_text_characters: int = Field(4_000_000, ge=1000, description="of one document")
+    max_read_seconds: float = Field(60.0, gt=0, description="for reading one PDF or office file")
+    max_read_bytes: int = Field(2_000_000_000, ge=200_000_000, description="memory for reading one")
+    chroma_sync_threshold: int = Field(1000, ge=3, description="records after which Chroma writes its graph to disk")
     log_level: str = "INFO"
 
     @property
     def embedded(self) -> bool:
         """Does this process own the state under its home?"""
         return not self.database_url
+
+    @property
+    def limits(self) -> Limits:
+        """What one document may take."""
+        return Limits(
+            file_bytes=self.max_upload_bytes,
+            unpacked_bytes=self.max_unpacked_bytes,
+            pdf_pages=self.max_pdf_pages,
+            text_characters=self.max_text_characters,
+            read_seconds=self.max_read_seconds,
+            read_bytes=self.max_read_bytes,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, String, Table
 
 from retrieval.instants import Instant
 
@@ -28,6 +28,16 @@ journal = Table(
     Column("key_id", String(32), nullable=False),
     Column("request", JSON, nullable=False),  # the scrubbed ticket and the options
     Column("reply", JSON, nullable=False),
+)
+
+# Which versions a journalled reply quotes, so that a purge finds its copies.
+quoted = Table(
+    "quoted",
+    metadata,
+    Column("request_id", ForeignKey("journal.request_id"), primary_key=True),
+    Column("doc_id", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Index("quoted_by_document", "doc_id", "version"),
 )
 
 idempotency = Table(

@@ -36,7 +36,7 @@ def test_ingest_respond_and_documents_in_a_home_of_their_own(tmp_path):
     (tmp_path / "in" / "bad.pdf").write_bytes(b"no pdf")
     done = formfact("ingest", str(tmp_path / "in"), "--audience", "public", "--effective-from", "2026-01-01", **home)
     assert done.returncode == 1, "a refused file is told by the exit code"
-    assert "1 published" in done.stdout
+    assert "1 new, 1 refused" in done.stdout
     assert "bad.pdf" in done.stdout
     reply = json.loads(formfact("respond", "How much is the tern fee?", "--json", **home).stdout)
     assert "93 EUR" in reply["answer"]["text"]

@@ -14,8 +14,11 @@ from adapters import dataset
 from domains.seal import open_sealed, seal
 from domains.spec import DomainError, IntegrityError, load_domain
 from evals.cases import load as load_cases
+from ingest.drafting import drafted
 from ingest.folder import files, submission
-from ingest.publish import Publisher
+from ingest.guard import Guard
+from ingest.limits import DEFAULTS
+from ingest.metadata import Metadata
 from retrieval.lexical import words
 
 
@@ -27,8 +30,10 @@ def tickets(domain):
 
 @pytest.fixture(scope="module")
 def drafts(domain):
-    publisher = Publisher(domain, None, None, None, None)
-    return [publisher.prepare(submission(path)) for path in files(domain.folder / "documents")]
+    guard = Guard()
+    read = [drafted(submission(p, Metadata(), DEFAULTS), domain, guard) for p in files(domain.folder / "documents")]
+    guard.close()
+    return read
 
 
 @pytest.mark.parametrize(("name", "rows", "fewest"), [("train", 900, 25), ("holdout", 250, 8)])

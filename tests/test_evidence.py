@@ -9,7 +9,7 @@ import pytest
 from retrieval.evidence import Selector
 from retrieval.questions import Question
 from retrieval.wording import Wording
-from tests.conftest import EVERYONE, Shelf
+from tests.shelf import EVERYONE, Shelf
 
 PUBLIC = frozenset({"public"})
 DAY = datetime(2026, 7, 1, tzinfo=UTC)

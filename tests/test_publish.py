@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from domains.spec import InvalidInput, NotFound
+from ingest.drafting import Submission
 from ingest.folder import files, ingest
+from ingest.limits import DEFAULTS
 from ingest.metadata import Metadata
-from ingest.publish import Submission
 from retrieval import tables
 from retrieval.langchain import PolicyRetriever
-from tests.conftest import EVERYONE
+from tests.shelf import EVERYONE
 
 PUBLIC = frozenset({"public"})
 V1 = "# Vault\n\nThe vault costs 41 EUR a month.\n\n## Restores\n\nA restore takes 9 hours.\n"
@@ -108,7 +109,7 @@ def test_retracting_ends_validity_and_purging_erases(shelf):
     assert {d for d, *_ in found(shelf, "restore", "2026-07-31")} == {"vault", "other"}
     assert {d for d, *_ in found(shelf, "restore", "2026-08-02")} == {"other"}
     before = shelf.dense.count()
-    assert shelf.publisher.purge("vault", "test")
+    assert shelf.publisher.purge("vault", None, "test").contents
     assert shelf.dense.count() < before
     assert {d for d, *_ in found(shelf, "restore", "2026-07-31")} == {"other"}
     with pytest.raises(NotFound):
@@ -121,7 +122,7 @@ def test_retracting_ends_validity_and_purging_erases(shelf):
 def test_a_text_that_two_documents_share_survives_the_purge_of_one(shelf):
     shelf.publish("one", V1)
     shelf.publish("two", V1, audience=("agents",))
-    assert shelf.publisher.purge("one", "test") == []
+    assert shelf.publisher.purge("one", None, "test").contents == ()
     assert found(shelf, "vault") == [], "what the public could read is gone"
     assert {d for d, *_ in found(shelf, "vault", audiences=EVERYONE)} == {"two"}
 
@@ -135,7 +136,8 @@ def test_one_bad_file_spoils_only_itself(shelf, tmp_path):
     (folder / "d.md").write_text("---\naudience: public\nprice: 3\n---\n# D\n\nx\n")
     (folder / "e.txt").write_text("The E fee is 6 EUR.")
     (folder / "e.txt.meta.yaml").write_text("audience: [public]\ntitle: E\neffective_from: 2026-01-01\n")
-    outcomes = list(ingest(files(folder), lambda s: shelf.publisher.publish(s, "test", EVERYONE), Metadata()))
+    publish = lambda s: shelf.publisher.publish(s, "test", EVERYONE)  # noqa: E731
+    outcomes = list(ingest(files(folder), publish, Metadata(), DEFAULTS))
     assert [bool(o.published) for o in outcomes] == [True, False, False, False, True]
     assert all(o.path.name in o.refusal for o in outcomes if o.refusal)
 

@@ -1,4 +1,4 @@
-"""Documents: publish, read, list, retract, purge."""
+"""Documents over HTTP: publish, read, list, retract, purge; the state of the indexes."""
 
 from __future__ import annotations
 
@@ -8,55 +8,28 @@ from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, Up
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from domains.spec import FormfactError, TooLarge
-from ingest.metadata import DOC_ID, Metadata, stated
-from ingest.publish import Submission
-from retrieval.catalog import Published
-from retrieval.instants import now, parse_instant, show_instant
-from retrieval.versions import Version, View
-from service.build import Services
-from service.dependencies import IdempotencyKey, Ingester, Parts, Reader
-from service.keys import Caller
+from domains.spec import TooLarge
+from ingest.drafting import Submission
+from ingest.metadata import Metadata, stated
+from retrieval.contents import Published
+from service import documents
+from service.dependencies import Administrator, IdempotencyKey, Ingester, Parts, Reader
+from service.documents import (
+    DocumentOut,
+    ErasedOut,
+    IndexReport,
+    PublishedOut,
+    RetractedOut,
+    RevisionOut,
+    VersionText,
+    published_out,
+)
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
+upkeep = APIRouter(tags=["upkeep"])
 
-DocId = Annotated[str, Query(pattern=DOC_ID)]
-
-
-class VersionOut(BaseModel):
-    """A version without its text; dates as stated."""
-
-    version: int
-    title: str
-    effective_from: str
-    effective_to: str | None
-    audience: list[str]
-
-
-class DocumentOut(BaseModel):
-    """A document and the versions of it that this key may read; `holds` is the one that holds now."""
-
-    doc_id: str
-    title: str
-    holds: int | None
-    versions: list[VersionOut]
-
-
-class VersionText(VersionOut):
-    """A version with its canonical text, to which the offsets of citations refer."""
-
-    doc_id: str
-    text: str
-
-
-class PublishedOut(BaseModel):
-    """What publishing did."""
-
-    doc_id: str
-    version: int
-    status: str
-    passages: int
-    catalog_revision: int
+AsOf = Annotated[str | None, Query(max_length=40, description="date or instant; default: now")]
+Revision = Annotated[int | None, Query(ge=0, description="what was known then; needs scope ingest or admin")]
 
 
 class RetractRequest(BaseModel):
@@ -72,6 +45,7 @@ def _stated(
     effective_to: Annotated[str | None, Form()] = None,
     audience: Annotated[list[str] | None, Form()] = None,
     precedence: Annotated[int | None, Form()] = None,
+    supersedes: Annotated[list[str] | None, Form()] = None,
 ) -> Metadata:
     fields: dict[str, Any] = dict(locals())
     return stated("form", fields)
@@ -85,6 +59,7 @@ def publish(
     file: Annotated[UploadFile, File()],
     meta: Annotated[Metadata, Depends(_stated)],
     allow_widen: Annotated[bool, Form()] = False,
+    allow_retitle: Annotated[bool, Form()] = False,
     key: IdempotencyKey = None,
 ) -> PublishedOut:
     """Publish a document version. Fields left out are taken from the file's front matter."""
@@ -92,96 +67,75 @@ def publish(
     if len(data) > parts.settings.max_upload_bytes:
         raise TooLarge(f"file: larger than {parts.settings.max_upload_bytes:,} bytes.", "Split it.", "file")
     name = file.filename or "document"
-    fields = meta.model_dump() | {"name": name, "allow_widen": allow_widen}
+    fields = meta.model_dump() | {"name": name, "allow_widen": allow_widen, "allow_retitle": allow_retitle}
     fields["audience"] = sorted(meta.audience or ())
     attempt = parts.idempotency.attempt((caller.key_id, "POST", request.url.path), key, fields, data)
     if first := parts.idempotency.first_answer(attempt):
         return JSONResponse(first.body, first.status)  # type: ignore[return-value]
     published = parts.publisher.publish(
-        Submission(name, data, meta, allow_widen),
+        Submission(name, data, meta, allow_widen, allow_retitle),
         actor=caller.key_id,
         held=caller.audiences,
-        within=lambda tx, done: attempt.keep(tx, _status(done), _published(done).model_dump()),
+        within=lambda tx, done: attempt.keep(tx, _status(done), published_out(done).model_dump()),
     )
-    return JSONResponse(_published(published).model_dump(), _status(published))  # type: ignore[return-value]
+    return JSONResponse(published_out(published).model_dump(), _status(published))  # type: ignore[return-value]
 
 
 @router.get("")
-def list_documents(parts: Parts, caller: Reader) -> list[DocumentOut]:
+def list_documents(parts: Parts, caller: Reader, as_of: AsOf = None, revision: Revision = None) -> list[DocumentOut]:
     """The documents of which this key may read some version."""
-    view = _view(parts, caller)
-    found = []
-    for doc_id in sorted(parts.catalog.timeline().histories):
-        try:
-            found.append(_document(parts, view, doc_id))
-        except FormfactError:
-            continue  # nothing of it is for this caller
-    return found
+    return documents.listed(parts, caller, as_of, revision)
 
 
 @router.get("/{doc_id}")
-def read_document(doc_id: str, parts: Parts, caller: Reader) -> DocumentOut:
+def read_document(
+    doc_id: str, parts: Parts, caller: Reader, as_of: AsOf = None, revision: Revision = None
+) -> DocumentOut:
     """A document and its versions."""
-    return _document(parts, _view(parts, caller), doc_id)
+    return documents.described(parts, caller, doc_id, as_of, revision)
 
 
 @router.get("/{doc_id}/versions/{number}")
 def read_version(doc_id: str, number: int, parts: Parts, caller: Reader) -> VersionText:
     """A version with its text."""
-    version = parts.catalog.version(_view(parts, caller), doc_id, number)
-    text = parts.catalog.text(version.content)
-    return VersionText(**_version(parts, version).model_dump(), doc_id=doc_id, text=text)
+    return documents.version_text(parts, caller, doc_id, number)
 
 
 @router.post("/{doc_id}/retract")
-def retract(doc_id: str, body: RetractRequest, parts: Parts, caller: Ingester) -> dict[str, Any]:
+def retract(doc_id: str, body: RetractRequest, parts: Parts, caller: Ingester) -> RetractedOut:
     """End all versions of a document at a date; its history stays."""
-    parts.catalog.history(_view(parts, caller), doc_id)
-    at = parse_instant(body.at, parts.domain.zone, "at") if body.at else now()
-    return {"doc_id": doc_id, "catalog_revision": parts.publisher.retract(doc_id, at, caller.key_id)}
+    return documents.retract(parts, caller, doc_id, body.at)
 
 
-@router.delete("/{doc_id}", status_code=204)
-def delete(doc_id: str, parts: Parts, caller: Ingester, purge: bool = False) -> Response:
-    """Retract a document from now; with `purge=true` erase its words."""
-    parts.catalog.history(_view(parts, caller), doc_id)
+@router.delete("/{doc_id}", responses={200: {"model": ErasedOut, "description": "purged"}, 204: {}})
+def delete(
+    doc_id: str, parts: Parts, caller: Ingester, purge: bool = False, version: Annotated[int | None, Query(ge=1)] = None
+) -> Response:
+    """Retract a document from now; with `purge=true` erase its words, or those of one `version`."""
     if purge:
-        parts.publisher.purge(doc_id, caller.key_id)
-    else:
-        parts.publisher.retract(doc_id, now(), caller.key_id)
+        return JSONResponse(documents.purge(parts, caller, doc_id, version).model_dump())
+    documents.retract(parts, caller, doc_id)
     return Response(status_code=204)
 
 
-def _view(parts: Services, caller: Caller) -> View:
-    return parts.catalog.view(caller.audiences, now())
+@upkeep.get("/v1/revisions")
+def revisions(
+    parts: Parts, caller: Administrator, doc_id: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[RevisionOut]:
+    """Who changed what, when, newest first."""
+    return documents.log(parts, doc_id, limit)
 
 
-def _document(parts: Services, view: View, doc_id: str) -> DocumentOut:
-    versions = parts.catalog.history(view, doc_id)
-    holds = next((v.version for v in view.versions if v.doc_id == doc_id), None)
-    return DocumentOut(
-        doc_id=doc_id, title=versions[-1].title, holds=holds, versions=[_version(parts, v) for v in versions]
-    )
+@upkeep.get("/v1/index")
+def verify(parts: Parts, caller: Administrator) -> IndexReport:
+    """Compare catalog, dense and lexical index."""
+    return documents.verify(parts)
 
 
-def _version(parts: Services, version: Version) -> VersionOut:
-    return VersionOut(
-        version=version.version,
-        title=version.title,
-        effective_from=show_instant(version.effective_from, parts.domain.zone) or "",
-        effective_to=show_instant(version.effective_to, parts.domain.zone),
-        audience=sorted(version.audience),
-    )
-
-
-def _published(done: Published) -> PublishedOut:
-    return PublishedOut(
-        doc_id=done.doc_id,
-        version=done.version,
-        status=done.status,
-        passages=done.passages,
-        catalog_revision=done.revision,
-    )
+@upkeep.post("/v1/index/rebuild")
+def rebuild(parts: Parts, caller: Administrator) -> IndexReport:
+    """Make both indexes anew beside the live ones and swap."""
+    return documents.rebuild(parts)
 
 
 def _status(done: Published) -> int:

@@ -1,0 +1,68 @@
+"""From a file as it came to a draft: its words, its passages, and what is stated about it. No index is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domains.spec import Domain, InvalidInput
+from ingest.blocks import cut, render, with_title
+from ingest.guard import Guard
+from ingest.metadata import Metadata, derived, front_matter
+from retrieval.contents import Draft
+from retrieval.instants import now, parse_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A file as it came, and what its sender states about it."""
+
+    filename: str
+    data: bytes
+    stated: Metadata = Metadata()
+    allow_widen: bool = False
+    allow_retitle: bool = False
+
+
+def drafted(submission: Submission, domain: Domain, guard: Guard) -> Draft:
+    """Read a file into a draft.
+
+    Raises:
+        InvalidInput: the file or its metadata; see `ingest.readers`, `ingest.guard` and `ingest.metadata`.
+    """
+    name, data = submission.filename, submission.data
+    found = guard.read(name, data)
+    meta = _stated(submission)
+    title = found[0].text if found[0].kind == "heading" else ""
+    meta = meta.over(derived(name, title)) if not (meta.doc_id and meta.title) else meta
+    if not meta.doc_id:
+        raise InvalidInput(f"{name}: doc_id: there is none and the name gives none.", "State one.", "doc_id")
+    blocks = with_title(found, meta.title or meta.doc_id)
+    return Draft(
+        doc_id=meta.doc_id,
+        title=meta.title or meta.doc_id,
+        effective_from=_instant(meta.effective_from, domain, "effective_from") or now(),
+        effective_to=_instant(meta.effective_to, domain, "effective_to"),
+        audience=meta.audience,
+        precedence=50 if meta.precedence is None else meta.precedence,
+        supersedes=meta.supersedes or (),
+        text=render(blocks),
+        spans=cut(blocks),
+        source=data,
+        filename=name[:300],
+        allow_widen=submission.allow_widen,
+        allow_retitle=submission.allow_retitle,
+    )
+
+
+def states_start(submission: Submission) -> bool:
+    """Does anybody say from when on it holds?"""
+    return _stated(submission).effective_from is not None
+
+
+def _stated(submission: Submission) -> Metadata:
+    return submission.stated.over(front_matter(submission.filename, submission.data))
+
+
+def _instant(text: str | None, domain: Domain, name: str) -> datetime | None:
+    return parse_instant(text, domain.zone, name) if text else None

@@ -1,0 +1,165 @@
+"""The dense index as the rest of the code sees it: always the live generation, swapped for a fresh one in one step.
+
+Deleted records of an HNSW graph stay in it as tombstones, its files are written in place, and an encoder may change:
+so the index is never mended, it is made anew beside the live one and swapped. The catalog's database says which
+generation is live, so that every replica asks the same one with its next question.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, delete, func, select, update
+
+from retrieval.contents import Key
+from retrieval.index import Generation, Place
+from retrieval.instants import now
+from retrieval.recorder import writing
+from retrieval.tables import generations, unsettled
+from retrieval.vectors import Vectors, load
+
+Fill = Callable[[Generation], None]
+
+
+class DenseIndex:
+    """Proposes passages near a vector; every process of one catalog asks the same generation.
+
+    Args:
+        engine: of the catalog.
+        place: where generations live.
+        encoder: fingerprint of the encoder; embeddings of another one are another index.
+    """
+
+    def __init__(self, engine: Engine, place: Place, encoder: str) -> None:
+        self.encoder = encoder
+        self._engine, self._place = engine, place
+        self._lock = threading.Lock()
+        self._open: Generation | None = None
+        self._users: Counter[int] = Counter()
+        self._retired: dict[int, tuple[Generation, Callable[[Generation], None]]] = {}
+
+    def live(self) -> int | None:
+        """Number of the live generation, or None where none was made for this encoder."""
+        query = select(func.max(generations.c.generation)).where(
+            generations.c.live, generations.c.encoder == self.encoder
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def count(self) -> int:
+        """How many passages the live generation holds."""
+        with self._using() as generation:
+            return generation.count()
+
+    def propose(self, vector: Vectors, audiences: Iterable[str], limit: int) -> list[tuple[Key, float]]:
+        """The nearest passages with their cosine, see `Generation.propose`."""
+        wanted = frozenset(audiences)
+        with self._using() as generation:
+            try:
+                return generation.propose(vector, wanted, limit)
+            except Exception:
+                if self.live() == generation.number:
+                    raise
+        return self.propose(vector, wanted, limit)  # another replica has swapped the index meanwhile
+
+    def records(self) -> Iterator[tuple[Key, frozenset[str], Vectors]]:
+        """All that the live generation holds."""
+        with self._using() as generation:
+            yield from generation.records()
+
+    def write(self, content: str, audiences: Iterable[str], vectors: Vectors) -> None:
+        """Write the passages of one content; `unsettle` them first."""
+        with self._using() as generation:
+            generation.write(content, audiences, vectors)
+
+    def settle(self, content: str, audiences: frozenset[str]) -> None:
+        """Make the index hold of one content just what the catalog says; with no audience: nothing."""
+        with self._engine.connect() as connection:
+            vectors = load(connection, self.encoder, content)
+        with self._using() as generation:
+            generation.remove(content)
+            if audiences and vectors is not None:
+                generation.write(content, audiences, vectors)
+
+    def replace(self, fill: Fill) -> None:
+        """Make a generation, let `fill` write it, make it live, and drop the one before with all its bytes."""
+        with writing(self._engine) as tx:
+            number = self._number(tx)
+        fresh = self._place.open(number, self.encoder, make=True)
+        try:
+            fill(fresh)
+        except BaseException:
+            self._place.drop(fresh)
+            raise
+        with writing(self._engine) as tx:
+            own = generations.c.encoder == self.encoder
+            tx.execute(update(generations).where(generations.c.generation == number).values(live=True))
+            tx.execute(delete(generations).where(own, generations.c.generation < number))
+        self._swap(fresh)
+
+    def sweep(self) -> None:
+        """Remove what rebuilds that were cut off have left behind."""
+        self._place.sweep(self.live())
+
+    def close(self) -> None:
+        """Let go of files and threads; the next question opens it again."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+            self._open = None
+
+    def _number(self, tx: Connection) -> int:
+        row = {"encoder": self.encoder, "live": False, "at": now()}
+        key = tx.execute(generations.insert(), row).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    @contextmanager
+    def _using(self) -> Iterator[Generation]:
+        """The live generation, which is not closed while the block runs."""
+        live = self.live()
+        with self._lock:
+            if self._open is None or self._open.number != live:
+                self._retire(Generation.close)
+                self._open = self._place.open(live or 0, self.encoder)
+            generation = self._open
+            self._users[generation.number] += 1
+        try:
+            yield generation
+        finally:
+            with self._lock:
+                self._users[generation.number] -= 1
+                self._end_retired()
+
+    def _swap(self, fresh: Generation) -> None:
+        with self._lock:
+            self._retire(self._place.drop)
+            self._open = fresh
+            self._end_retired()
+
+    def _retire(self, end: Callable[[Generation], None]) -> None:
+        if self._open is not None:
+            self._retired[self._open.number] = (self._open, end)
+        self._open = None
+
+    def _end_retired(self) -> None:
+        for number in [n for n in self._retired if not self._users[n]]:
+            generation, end = self._retired.pop(number)
+            end(generation)
+            del self._users[number]
+
+
+def unsettle(engine: Engine, contents: Iterable[str]) -> None:
+    """Note, before the index is touched, that it may come to differ from the catalog on these contents."""
+    with writing(engine) as tx:
+        known = set(tx.execute(select(unsettled.c.content)).scalars())
+        if rows := [{"content": content} for content in contents if content not in known]:
+            tx.execute(unsettled.insert(), rows)
+
+
+def settled(tx: Connection, contents: Iterable[str]) -> None:
+    """The index holds of these contents what the catalog says, from the commit of this transaction on."""
+    tx.execute(delete(unsettled).where(unsettled.c.content.in_(list(contents))))

@@ -1,0 +1,193 @@
+"""Keeping the derived indexes true to the catalog: settle what was cut off, verify, rebuild, compact."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import structlog
+from langchain_core.embeddings import Embeddings
+from sqlalchemy import Engine, delete, func, select
+
+from retrieval.catalog import Catalog
+from retrieval.dense import DenseIndex, settled
+from retrieval.index import Generation
+from retrieval.lexical import LexicalIndex, tokens
+from retrieval.recorder import writing
+from retrieval.tables import contents, passages, postings, sources, unsettled, versions
+from retrieval.vectors import Vectors, keep, load
+
+log = structlog.get_logger()
+Progress = Callable[[Sequence[str], str], Iterator[str]]  # contents and what is done with them, in words
+_MOST_TOLD = 20
+_SAME = 1e-5  # Chroma gives embeddings back as they came; a graph read from damaged bytes does not
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `verify` compared and what it found wrong, in words; nothing found means clean."""
+
+    versions: int
+    contents: int
+    passages: int
+    problems: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Do catalog, dense and lexical index agree?"""
+        return not self.problems
+
+
+def silent(items: Sequence[str], _: str) -> Iterator[str]:
+    """No progress is shown."""
+    return iter(items)
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Looks after the indexes of one catalog. Whoever calls it holds the publisher's lock, or is alone."""
+
+    engine: Engine
+    catalog: Catalog
+    dense: DenseIndex
+    embedder: Embeddings
+
+    def start(self, progress: Progress = silent) -> None:
+        """Finish or undo what a crash cut off; rebuild the dense index where it is missing, damaged or another's."""
+        self.dense.sweep()
+        if self.dense.live() is None:
+            self.rebuild_dense(progress)
+        if found := self._settled_problems():
+            log.warning("dense_index_rebuilt", reason=found[0], problems=len(found))
+            self.dense.close()
+            self.rebuild_dense(progress)
+            self.settle()
+
+    def settle(self) -> int:
+        """Finish or undo each change that was cut off. Returns how many contents were settled."""
+        with self.engine.connect() as connection:
+            left = list(connection.execute(select(unsettled.c.content)).scalars())
+        for content in left:
+            self.dense.settle(content, self.catalog.audiences_of(content))
+            with writing(self.engine) as tx:
+                settled(tx, [content])
+        return len(left)
+
+    def verify(self) -> Report:
+        """Compare catalog, dense and lexical index word by word and number by number."""
+        with self.engine.connect() as connection:
+            counts = [connection.execute(select(func.count()).select_from(t)).scalar() for t in (versions, contents)]
+            total = connection.execute(select(func.count()).select_from(passages)).scalar()
+        problems = (*self._catalog_problems(), *self._read_dense(), *self._lexical_problems())
+        return Report(counts[0] or 0, counts[1] or 0, total or 0, problems)
+
+    def rebuild(self, progress: Progress = silent) -> None:
+        """Make both indexes anew from the stored texts and embeddings, then swap."""
+        self.rebuild_dense(progress)
+        with writing(self.engine) as tx:
+            known = list(tx.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
+            tx.execute(delete(postings))
+            for content in progress(known, "Rebuilding the lexical index"):
+                LexicalIndex.write(tx, content, [tokens(p.in_context) for p in self.catalog.passages(content)])
+
+    def rebuild_dense(self, progress: Progress = silent) -> None:
+        """Make the dense index anew and swap; with it go the bytes of what was deleted."""
+
+        def fill(fresh: Generation) -> None:
+            audiences = self.catalog.audiences()
+            for content in progress(known, "Rebuilding the dense index"):
+                fresh.write(content, audiences[content], self._vectors(content))
+
+        with self.engine.connect() as connection:
+            known = list(connection.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
+        self.dense.replace(fill)
+
+    def shrink(self) -> None:
+        """Give free pages of an embedded database back, and empty its write-ahead log: erased words stood in both."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                cursor = connection.connection.cursor()
+                for pragma in ("incremental_vacuum", "wal_checkpoint(TRUNCATE)"):
+                    cursor.execute(f"PRAGMA {pragma}").fetchall()  # each step frees a page, so all are taken
+                cursor.close()
+
+    def _vectors(self, content: str) -> Vectors:
+        """The stored embeddings of a content; made and kept where the encoder is new to the catalog."""
+        found = self._stored(content)
+        if found is None:
+            texts = [p.in_context for p in self.catalog.passages(content)]
+            found = np.asarray(self.embedder.embed_documents(texts), dtype=np.float32)
+            with writing(self.engine) as tx:
+                keep(tx, self.dense.encoder, content, found)
+        return found
+
+    def _catalog_problems(self) -> Iterator[str]:
+        with self.engine.connect() as connection:
+            for row in connection.execute(select(contents)):
+                if hashlib.sha256(row.text.encode()).hexdigest() != row.content:
+                    yield f"catalog: the text of {row.content[:12]} is not what was published"
+                cut = (
+                    connection.execute(select(passages.c.end).where(passages.c.content == row.content)).scalars().all()
+                )
+                if len(cut) != row.passages or any(end > len(row.text) for end in cut):
+                    yield f"catalog: the passages of {row.content[:12]} are incomplete"
+            for row in connection.execute(select(sources)):
+                if hashlib.sha256(row.bytes).hexdigest() != row.source:
+                    yield f"catalog: the original file {row.source[:12]} is not what was published"
+
+    def _settled_problems(self) -> list[str]:
+        try:
+            self.settle()
+        except Exception:  # noqa: BLE001 -- what cannot be settled shows when it is read
+            log.warning("dense_index_unsettled")
+        return self._read_dense()
+
+    def _read_dense(self) -> list[str]:
+        try:
+            return list(self._dense_problems())
+        except Exception as error:  # noqa: BLE001 -- damaged files make Chroma raise whatever the damage leads to
+            return [f"dense index: it cannot be read ({type(error).__name__})"]
+
+    def _dense_problems(self) -> Iterator[str]:
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(contents.c.content, contents.c.passages))
+            expected = {row.content: row.passages for row in rows}
+            unfinished = connection.execute(select(func.count()).select_from(unsettled)).scalar()
+        if unfinished:
+            yield f"dense index: {unfinished} changes were cut off"
+        seen: Counter[str] = Counter()
+        audiences, stored = self.catalog.audiences(), lru_cache(maxsize=256)(self._stored)
+        for (content, ordinal), flags, vector in self.dense.records():
+            seen[content] += 1
+            if content not in expected or ordinal >= expected[content]:
+                yield f"dense index: passage {content[:12]}:{ordinal} is not in the catalog"
+            elif flags != audiences[content]:
+                yield f"dense index: the audiences of {content[:12]}:{ordinal} are not the catalog's"
+            elif (kept := stored(content)) is None or not np.allclose(kept[ordinal], vector, atol=_SAME):
+                yield f"dense index: the embedding of {content[:12]}:{ordinal} is not the catalog's"
+        for content, count in expected.items():
+            if seen[content] < count:
+                yield f"dense index: {count - seen[content]} passages of {content[:12]} are missing"
+
+    def _stored(self, content: str) -> Vectors | None:
+        with self.engine.connect() as connection:
+            return load(connection, self.dense.encoder, content)
+
+    def _lexical_problems(self) -> Iterator[str]:
+        with self.engine.connect() as connection:
+            known = list(connection.execute(select(contents.c.content)).scalars())
+            strays = (
+                select(func.count()).select_from(postings).where(postings.c.content.not_in(select(contents.c.content)))
+            )
+            if count := connection.execute(strays).scalar():
+                yield f"lexical index: {count} postings belong to no text"
+            for content in known:
+                rows = connection.execute(select(postings).where(postings.c.content == content))
+                stored = {(row.ordinal, row.term): row._mapping["count"] for row in rows}
+                wanted = Counter((p.ordinal, t) for p in self.catalog.passages(content) for t in tokens(p.in_context))
+                if stored != wanted:
+                    yield f"lexical index: the postings of {content[:12]} are not those of its text"

@@ -1,0 +1,65 @@
+"""A catalog with its indexes in a folder, and a short way to publish on it. No model is loaded: scripts use it too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from domains.spec import Domain
+from ingest.drafting import Submission
+from ingest.metadata import stated as checked
+from ingest.publish import Publisher
+from retrieval.catalog import Catalog
+from retrieval.dense import DenseIndex
+from retrieval.index import Place
+from retrieval.lexical import LexicalIndex, tokens
+from retrieval.retriever import Retriever
+from service.database import open_database
+
+EVERYONE = frozenset({"public", "customers", "agents"})
+
+
+class HashEmbedder(Embeddings):
+    """Stands in for the encoder in tests of the catalog: words to directions, so that shared words are near."""
+
+    def embed_documents(self, texts):
+        return [self._vector(text) for text in texts]
+
+    def embed_query(self, text):
+        return self._vector(text)
+
+    @staticmethod
+    def _vector(text):
+        vector = np.full(64, 1e-3)
+        for token in tokens(text):
+            vector[sum(token.encode()) % 64] += 1
+        return list(vector / np.linalg.norm(vector))
+
+
+class Shelf:
+    """Real catalog, real Chroma, in a folder of its own; opened like a service opens its home."""
+
+    def __init__(self, home: Path, domain: Domain, embedder: Embeddings, sync_threshold: int = 1000) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self.engine = open_database(f"sqlite:///{home / 'catalog.db'}")
+        self.catalog = Catalog(self.engine)
+        self.lexical = LexicalIndex(self.engine)
+        self.dense = DenseIndex(self.engine, Place(home / "chroma", sync_threshold=sync_threshold), "test")
+        self.retriever = Retriever(self.catalog, self.lexical, self.dense, embedder)
+        self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, embedder)
+        self.publisher.upkeep.start()
+
+    def publish(self, doc_id, text, start="2026-01-01", audience=("public",), held=EVERYONE, **stated):
+        values = {"doc_id": doc_id, "effective_from": start, "audience": list(audience) or None, **stated}
+        widen, retitle = values.pop("allow_widen", False), values.pop("allow_retitle", False)
+        meta = checked("test", {"title": doc_id, **values})
+        submission = Submission(f"{doc_id}.md", text.encode(), meta, widen, retitle)
+        return self.publisher.publish(submission, "test", frozenset(held))
+
+    def close(self):
+        self.publisher.guard.close()
+        self.dense.close()
+        self.engine.dispose()
