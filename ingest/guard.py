@@ -10,6 +10,7 @@ import multiprocessing
 import resource
 import threading
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -57,13 +58,18 @@ class Guard:
                 "Save it anew or split it.",
                 "file",
             ) from None
-        except (ProcessExpired, MemoryError):
-            raise InvalidInput(
-                f"{filename}: reading it takes too much memory.", "Save it anew or split it.", "file"
-            ) from None
+        except (ProcessExpired, BrokenProcessPool):
+            self.close()  # the next file gets a new child
+            raise self._too_much(filename) from None
+        if isinstance(found, MemoryError):
+            raise self._too_much(filename)
         if isinstance(found, Exception):
             raise found
         return found
+
+    @staticmethod
+    def _too_much(filename: str) -> InvalidInput:
+        return InvalidInput(f"{filename}: reading it takes too much memory.", "Save it anew or split it.", "file")
 
     def _started(self) -> ProcessPool:
         with self._lock:

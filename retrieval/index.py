@@ -43,7 +43,11 @@ class Place:
             client = chromadb.HttpClient(host=host, port=int(port), settings=settings)
         else:
             client = chromadb.PersistentClient(path=str(self._path(number)), settings=settings)
-        return Generation(client, _name(number, encoder), number, self.sync_threshold if make else None)
+        try:
+            return Generation(client, _name(number, encoder), number, self.sync_threshold if make else None)
+        except BaseException:
+            client.close()  # type: ignore[attr-defined]
+            raise
 
     def drop(self, generation: Generation) -> None:
         """Remove a generation with all that it holds."""

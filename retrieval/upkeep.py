@@ -58,7 +58,6 @@ class Upkeep:
 
     def start(self, progress: Progress = silent) -> None:
         """Finish or undo what a crash cut off; rebuild the dense index where it is missing, damaged or another's."""
-        self.dense.sweep()
         if self.dense.live() is None:
             self.rebuild_dense(progress)
         if found := self._settled_problems():
@@ -66,6 +65,7 @@ class Upkeep:
             self.dense.close()
             self.rebuild_dense(progress)
             self.settle()
+        self.dense.sweep()
 
     def settle(self) -> int:
         """Finish or undo each change that was cut off. Returns how many contents were settled."""
