@@ -40,7 +40,8 @@ def run(
     from evals.cases import load
     from evals.run import by_tag, summary
     from evals.run import run as answer
-    from service.build import build, owned
+    from service.build import build
+    from service.home import owned
     from service.prepare import prepare
     from service.settings import Settings
 

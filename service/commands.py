@@ -42,7 +42,8 @@ def serve(
     import uvicorn
 
     from service.api import create_app
-    from service.build import build, owned
+    from service.build import build
+    from service.home import owned
     from service.prepare import prepare
     from service.settings import Settings
 

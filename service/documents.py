@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel
 from sqlalchemy import select
 
 from domains.spec import NotFound
-from retrieval.contents import Published
 from retrieval.instants import now, parse_instant, show_instant
-from retrieval.recorder import Erased
 from retrieval.tables import revisions
-from retrieval.upkeep import Report
-from retrieval.versions import Version, View
-from service.build import Services
-from service.keys import Caller
+
+if TYPE_CHECKING:
+    from retrieval.contents import Published
+    from retrieval.recorder import Erased
+    from retrieval.upkeep import Report
+    from retrieval.versions import Version, View
+    from service.build import Services
+    from service.keys import Caller
 
 _BEYOND = "Backups, and copies outside the home, are not reached."
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from adapters.classifier import Labels
 from domains.spec import Domain
-from retrieval.evidence import Finding
 from retrieval.instants import show_instant
-from service.compose import Citation, Draft
 from service.route import Action, Force, Mode, Options, Reason, Route
 from service.ticket import Message, Ticket
+
+if TYPE_CHECKING:
+    from adapters.classifier import Labels
+    from retrieval.evidence import Finding
+    from service.compose import Citation, Draft
 
 
 class _Request(BaseModel):

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from adapters.classifier import Labels
 from domains.spec import Domain
-from retrieval.evidence import Evidence
 from retrieval.questions import Question, questions
 from service.ticket import Ticket
+
+if TYPE_CHECKING:
+    from adapters.classifier import Labels
+    from retrieval.evidence import Evidence
 
 Mode = Literal["hybrid", "tuned", "rag", "prompt"]
 Force = Literal["auto", "always", "never"]

@@ -67,7 +67,7 @@ def shared_home(tmp_path_factory):
 
 
 def test_a_second_process_is_refused_by_name(tmp_path):
-    from service.build import owned
+    from service.home import owned
     from service.settings import Settings
 
     with owned(Settings(home=tmp_path)):
