@@ -94,11 +94,11 @@ class DenseIndex:
         except BaseException:
             self._place.drop(fresh)
             raise
-        with writing(self._engine) as tx:
-            own = generations.c.encoder == self.encoder
-            tx.execute(update(generations).where(generations.c.generation == number).values(live=True))
-            tx.execute(delete(generations).where(own, generations.c.generation < number))
-        self._swap(fresh)
+        with self._lock:  # whoever asks meanwhile finds either the old one, whole, or the new one
+            self._promote(number)
+            self._retire(self._place.drop)
+            self._open = fresh
+            self._end_retired()
 
     def sweep(self) -> None:
         """Remove what rebuilds that were cut off have left behind."""
@@ -120,8 +120,8 @@ class DenseIndex:
     @contextmanager
     def _using(self) -> Iterator[Generation]:
         """The live generation, which is not closed while the block runs."""
-        live = self.live()
         with self._lock:
+            live = self.live()
             if self._open is None or self._open.number != live:
                 self._retire(Generation.close)
                 self._open = self._place.open(live or 0, self.encoder)
@@ -134,11 +134,11 @@ class DenseIndex:
                 self._users[generation.number] -= 1
                 self._end_retired()
 
-    def _swap(self, fresh: Generation) -> None:
-        with self._lock:
-            self._retire(self._place.drop)
-            self._open = fresh
-            self._end_retired()
+    def _promote(self, number: int) -> None:
+        own = generations.c.encoder == self.encoder
+        with writing(self._engine) as tx:
+            tx.execute(update(generations).where(generations.c.generation == number).values(live=True))
+            tx.execute(delete(generations).where(own, generations.c.generation < number))
 
     def _retire(self, end: Callable[[Generation], None]) -> None:
         if self._open is not None:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 
 from service.migrations import migrate
 
-# Acknowledged means on disk; what is deleted is overwritten; free pages can be given back.
-_PRAGMAS = (
-    "auto_vacuum=INCREMENTAL",
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "secure_delete=ON",
-    "busy_timeout=5000",
-)
+# Kept in the file, and set before there are tables: readers do not wait, and free pages can be given back.
+_OF_THE_FILE = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL")
+# Of each connection: acknowledged means on disk, and what is deleted is overwritten.
+_OF_A_CONNECTION = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
 def open_database(url: str) -> Engine:
     """The engine for a SQLAlchemy URL, with its tables brought up to date."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_pragmas)
+        event.listen(engine, "connect", lambda connection, _: _set(connection, _OF_A_CONNECTION))
+        with engine.connect() as connection:
+            _set(connection.connection, _OF_THE_FILE)
     migrate(engine)
     return engine
 
 
-def _sqlite_pragmas(connection: Any, _: Any) -> None:
+def _set(connection: Any, pragmas: Iterable[str]) -> None:
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

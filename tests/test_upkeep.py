@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, update
 
 from retrieval import tables
+from retrieval.recorder import writing
 from service.migrations import METADATA
 from tests.shelf import EVERYONE, HashEmbedder, Shelf
 
@@ -94,6 +95,8 @@ def test_rebuild_mends_both_indexes_from_the_stored_texts_alone(home, domain):
     with shelf.engine.begin() as tx:
         tx.execute(delete(tables.postings))
         tx.execute(delete(tables.vectors))
+    shelf.catalog.forget()  # as in a process that has just started
+    shelf.engine.dispose()
     shelf.publisher.upkeep.rebuild()
     assert shelf.publisher.upkeep.verify().problems == ()
     shelf.close()
@@ -158,4 +161,17 @@ def test_a_question_asked_while_the_index_is_swapped_is_answered(home, domain):
         for _ in range(5):
             shelf.publisher.upkeep.rebuild()
         assert set(asked) == {4}
+    shelf.close()
+
+
+def test_reading_begins_while_somebody_writes(home, domain):
+    shelf = opened(home, domain)
+    shelf.engine.dispose()
+    with writing(shelf.engine) as tx:
+        tx.execute(tables.unsettled.insert(), {"content": "x" * 64})
+        readers = [shelf.engine.connect() for _ in range(3)]
+        for reader in readers:
+            assert reader.execute(tables.versions.select()).all()
+            reader.close()
+        tx.rollback()
     shelf.close()

@@ -1,0 +1,19 @@
+"""What a caller may not read comes out nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.build import build
+from service.settings import Settings
+from tests.leaks import look
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_no_forbidden_word_comes_out(tmp_path, domain, encoder, times):
+    services = build(Settings(home=tmp_path), domain, encoder)
+    services.publisher.upkeep.start()
+    figures = look(services, times)
+    services.close()
+    assert figures["forbidden words"] == 0
+    assert figures["answered"] > times / 4, "too few answers to find a leak in"
