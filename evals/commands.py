@@ -67,6 +67,40 @@ def run(
         out.write_text("".join(_line(r) for r in results), encoding="utf-8")
 
 
+@app.command()
+def throughput(
+    source: Annotated[Path | None, typer.Argument(help="A folder, or JSON Lines with title and text.")] = None,
+    synthetic: Annotated[int, typer.Option(min=1, help="Without a source: how many invented documents.")] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Measure how fast documents are ingested, in a home of its own.
+
+    Example: `formfact evals throughput domains/support/documents`
+    """
+    from dataclasses import asdict
+
+    from evals.throughput import measure, submissions
+    from service.build import build
+    from service.settings import Settings
+
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(home=Path(home))
+        wanted = submissions(source, synthetic, settings.limits)
+        services = build(settings)
+        services.publisher.upkeep.start()
+        show = Console(stderr=True)
+        done = measure(services, wanted, lambda items: iter(track(items, "Ingesting", console=show, transient=True)))
+        services.close()
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    typer.echo(
+        f"{done.documents} documents, {done.passages} passages in {done.seconds:.1f} s: "
+        f"{done.passages_per_second:.0f} passages a second; "
+        f"memory {done.before_mb} MB before, {done.peak_mb} MB at most"
+    )
+
+
 def _tell(results: list[Result], console: Console) -> None:
     for r in results:
         if r.marks.passed:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from domains.spec import Domain, InvalidInput
 from ingest.blocks import cut, render, with_title
-from ingest.guard import Guard
+from ingest.guard import read_within
+from ingest.limits import Limits
 from ingest.metadata import Metadata, derived, front_matter
 from retrieval.contents import Draft
 from retrieval.instants import now, parse_instant
@@ -24,14 +25,14 @@ class Submission:
     allow_retitle: bool = False
 
 
-def drafted(submission: Submission, domain: Domain, guard: Guard) -> Draft:
+def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
     """Read a file into a draft.
 
     Raises:
         InvalidInput: the file or its metadata; see `ingest.readers`, `ingest.guard` and `ingest.metadata`.
     """
     name, data = submission.filename, submission.data
-    found = guard.read(name, data)
+    found = read_within(limits, name, data)
     meta = _stated(submission)
     title = found[0].text if found[0].kind == "heading" else ""
     meta = meta.over(derived(name, title)) if not (meta.doc_id and meta.title) else meta

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from domains.spec import Domain
 from ingest.drafting import Submission, drafted, states_start
-from ingest.guard import Guard
+from ingest.limits import DEFAULTS, Limits
 from retrieval.catalog import Catalog
 from retrieval.contents import Draft, Published
 from retrieval.dense import DenseIndex, settled, unsettle
@@ -40,7 +40,7 @@ class Publisher:
     catalog: Catalog
     dense: DenseIndex
     embedder: Embeddings
-    guard: Guard = field(default_factory=Guard)
+    limits: Limits = DEFAULTS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -73,7 +73,7 @@ class Publisher:
         Raises:
             InvalidInput: the file, its metadata or its dates; see `ingest.readers` and `Recorder.resolve`.
         """
-        draft = drafted(submission, self.domain, self.guard)
+        draft = drafted(submission, self.domain, self.limits)
         vectors = self._vectors(draft)
         with self.turn():
             dated, audience, same = self._resolved(draft, submission, held)
@@ -91,7 +91,7 @@ class Publisher:
 
     def would(self, submission: Submission, held: frozenset[str]) -> Published:
         """What `publish` would do, without doing it; the number is the version's."""
-        draft = drafted(submission, self.domain, self.guard)
+        draft = drafted(submission, self.domain, self.limits)
         dated, _, same = self._resolved(draft, submission, held)
         revision = self.catalog.head()
         if same is not None:

@@ -192,7 +192,7 @@ def _read_pdf(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
                     f"{filename}: {len(pdf.pages)} pages; at most {limits.pdf_pages} are read.", "Split it.", "file"
                 )
             lines = [line for page in pdf.pages for line in _pdf_lines(page)]
-    except InvalidInput:
+    except (InvalidInput, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 -- a damaged PDF raises whatever its damage leads to
         encrypted = isinstance(error, PDFPasswordIncorrect) or isinstance(error.__cause__, PDFPasswordIncorrect)
@@ -258,7 +258,7 @@ def _read_docx(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
     try:
         _check_archive(filename, data, limits)
         document = docx.Document(io.BytesIO(data))
-    except InvalidInput:
+    except (InvalidInput, MemoryError):
         raise
     except Exception:  # noqa: BLE001 -- python-docx raises KeyError, ValueError and more for a broken package
         raise damaged from None
@@ -296,7 +296,7 @@ def _read_xlsx(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
         _check_archive(filename, data, limits)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         sheets = [(s.title, [list(r) for r in s.iter_rows(values_only=True)]) for s in book.worksheets]
-    except InvalidInput:
+    except (InvalidInput, MemoryError):
         raise
     except Exception:  # noqa: BLE001 -- openpyxl raises KeyError, ValueError and more for a broken package
         raise InvalidInput(

@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from adapters.classifier import Classifier
 from adapters.encoder import Encoder
 from domains.spec import Domain, load_domain
-from ingest.guard import Guard
 from ingest.publish import Publisher
 from retrieval.catalog import Catalog
 from retrieval.dense import DenseIndex
@@ -44,8 +43,7 @@ class Services:
     idempotency: Idempotency
 
     def close(self) -> None:
-        """Let go of files, connections and the process that reads PDF files."""
-        self.publisher.guard.close()
+        """Let go of files and connections."""
         self.publisher.dense.close()
         self.engine.dispose()
 
@@ -84,5 +82,5 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         composer=ExtractiveComposer(domain),
         journal=Journal(engine),
     )
-    publisher = Publisher(domain, engine, catalog, dense, encoder, Guard(settings.limits))
+    publisher = Publisher(domain, engine, catalog, dense, encoder, settings.limits)
     return Services(settings, domain, engine, catalog, publisher, pipeline, Keys(engine, domain), Idempotency(engine))

@@ -60,6 +60,5 @@ class Shelf:
         return self.publisher.publish(submission, "test", frozenset(held))
 
     def close(self):
-        self.publisher.guard.close()
         self.dense.close()
         self.engine.dispose()

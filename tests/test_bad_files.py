@@ -13,19 +13,12 @@ from reportlab.pdfgen import canvas
 
 from domains.spec import InvalidInput, TooLarge
 from ingest.folder import files, ingest, submission
-from ingest.guard import Guard
+from ingest.guard import read_within
 from ingest.limits import DEFAULTS, Limits
 from ingest.metadata import Metadata
 from tests.shelf import EVERYONE
 
 SMALL = Limits(file_bytes=2_000_000, unpacked_bytes=5_000_000, pdf_pages=20, text_characters=50_000, read_seconds=20)
-
-
-@pytest.fixture(scope="module")
-def guard():
-    made = Guard(SMALL)
-    yield made
-    made.close()
 
 
 def pdf(pages, lines=3):
@@ -102,25 +95,21 @@ def entities():
         ("wordy.txt", b"word " * 20_000, "characters"),
     ],
 )
-def test_it_is_refused_by_name_and_soon(guard, name, data, told):
+def test_it_is_refused_by_name_and_soon(name, data, told):
     begun = time.monotonic()
     with pytest.raises(InvalidInput) as raised:
-        guard.read(name, data)
+        read_within(SMALL, name, data)
     assert name in str(raised.value)
     assert told in str(raised.value)
     assert time.monotonic() - begun < SMALL.read_seconds + 10
-    assert guard.read("after.txt", b"The next one is read."), "nothing is left behind"
+    assert read_within(SMALL, "after.txt", b"The next one is read."), "nothing is left behind"
 
 
-def test_what_takes_too_long_or_too_much_is_stopped_and_the_next_file_is_read():
-    slow = Guard(Limits(read_seconds=0.3))
+def test_what_takes_too_long_or_too_much_memory_is_stopped():
     with pytest.raises(InvalidInput, match="not read within"):
-        slow.read("slow.pdf", pdf(300, lines=50))
-    slow.close()
-    hungry = Guard(Limits(read_bytes=160_000_000))  # less than the libraries take
+        read_within(Limits(read_seconds=1.5), "slow.pdf", pdf(300, lines=50))
     with pytest.raises(InvalidInput, match="memory"):
-        hungry.read("hungry.pdf", pdf(100, lines=50))
-    hungry.close()
+        read_within(Limits(read_bytes=160_000_000), "hungry.pdf", pdf(100, lines=50))
 
 
 def test_a_file_over_the_limit_is_not_even_opened(tmp_path):
@@ -185,16 +174,17 @@ def test_another_title_under_a_known_id_is_refused_until_it_is_meant(shelf):
     )
 
 
-def test_a_sheet_is_read_row_by_row_and_a_mail_as_text(guard):
+def test_a_sheet_is_read_row_by_row_and_a_mail_as_text():
     rows = [
-        b.text for b in guard.read("p.xlsx", sheet(["Plan", "Price", "From"], ["Team", 13.5, None], ["Solo", 9, "x"]))
+        b.text
+        for b in read_within(SMALL, "p.xlsx", sheet(["Plan", "Price", "From"], ["Team", 13.5, None], ["Solo", 9, "x"]))
     ]
     assert rows[1:] == ["Plan: Team; Price: 13.50", "Plan: Solo; Price: 9; From: x"]
     mail = EmailMessage()
     mail["Subject"], mail["From"] = "New refund rule", "ops@example.com"
     mail.set_content("Refunds are given within 30 days.\n\nOtherwise not.\n")
     mail.add_attachment(b"x" * 100, maintype="application", subtype="pdf", filename="x.pdf")
-    assert [b.text for b in guard.read("m.eml", bytes(mail))] == [
+    assert [b.text for b in read_within(SMALL, "m.eml", bytes(mail))] == [
         "New refund rule",
         "Refunds are given within 30 days.",
         "Otherwise not.",

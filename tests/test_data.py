@@ -16,7 +16,6 @@ from domains.spec import DomainError, IntegrityError, load_domain
 from evals.cases import load as load_cases
 from ingest.drafting import drafted
 from ingest.folder import files, submission
-from ingest.guard import Guard
 from ingest.limits import DEFAULTS
 from ingest.metadata import Metadata
 from retrieval.lexical import words
@@ -30,10 +29,7 @@ def tickets(domain):
 
 @pytest.fixture(scope="module")
 def drafts(domain):
-    guard = Guard()
-    read = [drafted(submission(p, Metadata(), DEFAULTS), domain, guard) for p in files(domain.folder / "documents")]
-    guard.close()
-    return read
+    return [drafted(submission(p, Metadata(), DEFAULTS), domain, DEFAULTS) for p in files(domain.folder / "documents")]
 
 
 @pytest.mark.parametrize(("name", "rows", "fewest"), [("train", 900, 25), ("holdout", 250, 8)])
