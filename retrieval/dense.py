@@ -7,12 +7,13 @@ generation is live, so that every replica asks the same one with its next questi
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from retrieval.contents import Key
 from retrieval.index import Generation, Place
@@ -38,14 +39,13 @@ class DenseIndex:
         self._engine, self._place = engine, place
         self._lock = threading.Lock()
         self._open: Generation | None = None
-        self._users: Counter[int] = Counter()
-        self._retired: dict[int, tuple[Generation, Callable[[Generation], None]]] = {}
+        self._users: Counter[str] = Counter()
+        self._retired: dict[str, tuple[Generation, Callable[[Generation], None]]] = {}
 
-    def live(self) -> int | None:
-        """Number of the live generation, or None where none was made for this encoder."""
-        query = select(func.max(generations.c.generation)).where(
-            generations.c.live, generations.c.encoder == self.encoder
-        )
+    def live(self) -> str | None:
+        """Name of the live generation, or None where none was made for this encoder."""
+        own = generations.c.live & (generations.c.encoder == self.encoder)
+        query = select(generations.c.name).where(own).order_by(generations.c.generation.desc()).limit(1)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
@@ -61,7 +61,7 @@ class DenseIndex:
             try:
                 return generation.propose(vector, wanted, limit)
             except Exception:
-                if self.live() == generation.number:
+                if self.live() == generation.name:
                     raise
         return self.propose(vector, wanted, limit)  # another replica has swapped the index meanwhile
 
@@ -86,16 +86,17 @@ class DenseIndex:
 
     def replace(self, fill: Fill) -> None:
         """Make a generation, let `fill` write it, make it live, and drop the one before with all its bytes."""
+        name = f"passages-{secrets.token_hex(8)}"
         with writing(self._engine) as tx:
-            number = self._number(tx)
-        fresh = self._place.open(number, self.encoder, make=True)
+            tx.execute(generations.insert(), {"name": name, "encoder": self.encoder, "live": False, "at": now()})
+        fresh = self._place.open(name, make=True)
         try:
             fill(fresh)
         except BaseException:
             self._place.drop(fresh)
             raise
         with self._lock:  # whoever asks meanwhile finds either the old one, whole, or the new one
-            self._promote(number)
+            self._promote(name)
             self._retire(self._place.drop)
             self._open = fresh
             self._end_retired()
@@ -111,45 +112,39 @@ class DenseIndex:
                 self._open.close()
             self._open = None
 
-    def _number(self, tx: Connection) -> int:
-        row = {"encoder": self.encoder, "live": False, "at": now()}
-        key = tx.execute(generations.insert(), row).inserted_primary_key
-        assert key is not None
-        return int(key[0])
-
     @contextmanager
     def _using(self) -> Iterator[Generation]:
         """The live generation, which is not closed while the block runs."""
         with self._lock:
             live = self.live()
-            if self._open is None or self._open.number != live:
+            if self._open is None or self._open.name != live:
                 self._retire(Generation.close)
-                self._open = self._place.open(live or 0, self.encoder)
+                self._open = self._place.open(live or "none")
             generation = self._open
-            self._users[generation.number] += 1
+            self._users[generation.name] += 1
         try:
             yield generation
         finally:
             with self._lock:
-                self._users[generation.number] -= 1
+                self._users[generation.name] -= 1
                 self._end_retired()
 
-    def _promote(self, number: int) -> None:
+    def _promote(self, name: str) -> None:
         own = generations.c.encoder == self.encoder
         with writing(self._engine) as tx:
-            tx.execute(update(generations).where(generations.c.generation == number).values(live=True))
-            tx.execute(delete(generations).where(own, generations.c.generation < number))
+            tx.execute(delete(generations).where(own, generations.c.name != name))
+            tx.execute(update(generations).where(generations.c.name == name).values(live=True))
 
     def _retire(self, end: Callable[[Generation], None]) -> None:
         if self._open is not None:
-            self._retired[self._open.number] = (self._open, end)
+            self._retired[self._open.name] = (self._open, end)
         self._open = None
 
     def _end_retired(self) -> None:
-        for number in [n for n in self._retired if not self._users[n]]:
-            generation, end = self._retired.pop(number)
+        for name in [n for n in self._retired if not self._users[n]]:
+            generation, end = self._retired.pop(name)
             end(generation)
-            del self._users[number]
+            del self._users[name]
 
 
 def unsettle(engine: Engine, contents: Iterable[str]) -> None:

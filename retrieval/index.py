@@ -32,7 +32,7 @@ class Place:
     url: str = ""
     sync_threshold: int = 1000  # records after which Chroma writes its graph to disk
 
-    def open(self, number: int, encoder: str, make: bool = False) -> Generation:
+    def open(self, name: str, make: bool = False) -> Generation:
         """Open a generation, or make it.
 
         Embedded, each has a folder of its own, so that one that was dropped leaves no byte behind.
@@ -42,9 +42,9 @@ class Place:
             host, _, port = self.url.rpartition(":")
             client = chromadb.HttpClient(host=host, port=int(port), settings=settings)
         else:
-            client = chromadb.PersistentClient(path=str(self._path(number)), settings=settings)
+            client = chromadb.PersistentClient(path=str(self.folder / name), settings=settings)
         try:
-            return Generation(client, _name(number, encoder), number, self.sync_threshold if make else None)
+            return Generation(client, name, self.sync_threshold if make else None)
         except BaseException:
             client.close()  # type: ignore[attr-defined]
             raise
@@ -54,16 +54,13 @@ class Place:
         if self.url:
             generation.remove_all()
         generation.close()
-        shutil.rmtree(self._path(generation.number), ignore_errors=True)
+        shutil.rmtree(self.folder / generation.name, ignore_errors=True)
 
-    def sweep(self, live: int | None) -> None:
+    def sweep(self, live: str | None) -> None:
         """Remove, embedded, the folders of all other generations: what a cut-off rebuild left."""
         for path in self.folder.iterdir() if self.folder.is_dir() and not self.url else ():
-            if path.is_dir() and path.name != str(live):
+            if path.is_dir() and path.name != live:
                 shutil.rmtree(path, ignore_errors=True)
-
-    def _path(self, number: int) -> Path:
-        return self.folder / str(number)
 
 
 class Generation:
@@ -71,14 +68,13 @@ class Generation:
 
     Args:
         client: Chroma.
-        name: of the collection.
-        number: of the generation.
+        name: of the generation and its collection.
         sync_threshold: given, the collection is made; None: it must exist.
     """
 
-    def __init__(self, client: ClientAPI, name: str, number: int, sync_threshold: int | None) -> None:
-        self.number = number
-        self._client, self._name = client, name
+    def __init__(self, client: ClientAPI, name: str, sync_threshold: int | None) -> None:
+        self.name = name
+        self._client = client
         # A search list longer than the candidates wanted keeps the approximate search exact at the sizes a team has.
         shape: Any = {"hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": sync_threshold}}
         self._collection = (
@@ -139,15 +135,11 @@ class Generation:
 
     def remove_all(self) -> None:
         """Remove the whole generation from the server."""
-        self._client.delete_collection(self._name)
+        self._client.delete_collection(self.name)
 
     def close(self) -> None:
         """Let go of files and threads."""
         self._client.close()  # type: ignore[attr-defined]  # clients have it, their interface does not name it
-
-
-def _name(number: int, encoder: str) -> str:
-    return f"passages-{encoder}-{number}"
 
 
 def _flag(audience: str) -> str:

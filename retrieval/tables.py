@@ -105,6 +105,9 @@ generations = Table(
     "generations",
     metadata,
     Column("generation", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "name", String(100), nullable=False
+    ),  # of the collection; random, since a Chroma server may serve others too
     Column("encoder", String(64), nullable=False),
     Column("live", Boolean, nullable=False),
     Column("at", Instant, nullable=False),

@@ -38,6 +38,13 @@ class HashEmbedder(Embeddings):
         return list(vector / np.linalg.norm(vector))
 
 
+def submitted(doc_id, text, start="2026-01-01", audience=("public",), **stated):
+    """A Markdown text as it would be sent."""
+    values = {"doc_id": doc_id, "title": doc_id, "effective_from": start, "audience": list(audience) or None, **stated}
+    widen, retitle = values.pop("allow_widen", False), values.pop("allow_retitle", False)
+    return Submission(f"{doc_id}.md", text.encode(), checked("test", values), widen, retitle)
+
+
 class Shelf:
     """Real catalog, real Chroma, in a folder of its own; opened like a service opens its home."""
 
@@ -53,11 +60,7 @@ class Shelf:
         self.publisher.upkeep.start()
 
     def publish(self, doc_id, text, start="2026-01-01", audience=("public",), held=EVERYONE, **stated):
-        values = {"doc_id": doc_id, "effective_from": start, "audience": list(audience) or None, **stated}
-        widen, retitle = values.pop("allow_widen", False), values.pop("allow_retitle", False)
-        meta = checked("test", {"title": doc_id, **values})
-        submission = Submission(f"{doc_id}.md", text.encode(), meta, widen, retitle)
-        return self.publisher.publish(submission, "test", frozenset(held))
+        return self.publisher.publish(submitted(doc_id, text, start, audience, **stated), "test", frozenset(held))
 
     def close(self):
         self.dense.close()

@@ -54,8 +54,8 @@ def remove(home):
 
 
 def strange_folder(home):
-    (home / "chroma" / "99").mkdir()
-    (home / "chroma" / "99" / "half").write_text("a rebuild that was cut off")
+    (home / "chroma" / "other").mkdir()
+    (home / "chroma" / "other" / "half").write_text("a rebuild that was cut off")
 
 
 @pytest.mark.parametrize("damage", [scribble, cut, remove, strange_folder])

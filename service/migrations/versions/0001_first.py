@@ -20,6 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "generations",
         sa.Column("generation", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("encoder", sa.String(length=64), nullable=False),
         sa.Column("live", sa.Boolean(), nullable=False),
         sa.Column("at", sa.String(32), nullable=False),
