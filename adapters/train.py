@@ -27,7 +27,7 @@ from sklearn.metrics import f1_score
 from torch import nn
 
 from adapters.dataset import Row, Split
-from adapters.encoder import load_base, pooled, tokenize, transformer_of
+from adapters.encoder import has_bfloat16, load_base, pooled, tokenize, transformer_of
 from adapters.model import Heads, Logits, Manifest, softmax, write_manifest
 from domains.spec import Domain, InvalidInput
 
@@ -171,7 +171,7 @@ class _Trainer:
 
     def _loss(self, rows: Sequence[Row]) -> torch.Tensor:
         self.model.train()
-        with torch.autocast(self.base.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(self.base.device)):
+        with torch.autocast(self.base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(self.base.device)):
             features = self._features(rows).float()
         losses = [
             nn.functional.cross_entropy(
@@ -221,14 +221,6 @@ class _Trainer:
 
     def _head_weights(self) -> Weights:
         return {key: value.detach().numpy().copy() for key, value in self.heads.state_dict().items()}
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    """Does the processor compute in bfloat16, rather than emulate it?"""
-    if device.type != "cpu":
-        return bool(torch.cuda.is_bf16_supported())
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _batches(rows: Sequence[Row], size: int, generator: np.random.Generator) -> list[list[Row]]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
+from domains.spec import Unavailable
 from retrieval.contents import Key
 from retrieval.index import Generation, Place
 from retrieval.instants import now
@@ -119,7 +120,9 @@ class DenseIndex:
             live = self.live()
             if self._open is None or self._open.name != live:
                 self._retire(Generation.close)
-                self._open = self._place.open(live or "none")
+                if live is None:
+                    raise Unavailable("The dense index was never made.", "`formfact documents rebuild` makes it.")
+                self._open = self._place.open(live)
             generation = self._open
             self._users[generation.name] += 1
         try:

@@ -82,5 +82,5 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         composer=ExtractiveComposer(domain),
         journal=Journal(engine),
     )
-    publisher = Publisher(domain, engine, catalog, dense, encoder, settings.limits)
+    publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
     return Services(settings, domain, engine, catalog, publisher, pipeline, Keys(engine, domain), Idempotency(engine))

@@ -100,6 +100,7 @@ def kill_rounds(home: Path, times: int, seed: int = 1) -> dict[str, object]:
         for line in process.stdout.read().splitlines():
             told.take(line)
         process.wait()
+        process.stdout.close()
         begun = time.perf_counter()
         shelf = Shelf(home, load_domain("support"), HashEmbedder(), SYNC_THRESHOLD)
         opened.append(time.perf_counter() - begun)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -27,21 +26,6 @@ def test_help_shows_an_example(command):
     assert done.returncode == 0
     assert "Usage" in done.stdout
     assert not command or "Example" in done.stdout
-
-
-def test_ingest_respond_and_documents_in_a_home_of_their_own(tmp_path):
-    home = {"FORMFACT_HOME": str(tmp_path / "home")}
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "tern.md").write_text("# Tern\n\nThe tern fee is 93 EUR.\n")
-    (tmp_path / "in" / "bad.pdf").write_bytes(b"no pdf")
-    done = formfact("ingest", str(tmp_path / "in"), "--audience", "public", "--effective-from", "2026-01-01", **home)
-    assert done.returncode == 1, "a refused file is told by the exit code"
-    assert "1 new, 1 refused" in done.stdout
-    assert "bad.pdf" in done.stdout
-    reply = json.loads(formfact("respond", "How much is the tern fee?", "--json", **home).stdout)
-    assert "93 EUR" in reply["answer"]["text"]
-    listed = json.loads(formfact("documents", "--audience", "public", "--json", **home).stdout)
-    assert "tern" in {d["doc_id"] for d in listed}
 
 
 @pytest.mark.parametrize(

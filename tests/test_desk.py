@@ -64,9 +64,14 @@ def serving(tmp_path_factory):
 
 
 def test_the_same_without_a_service(tmp_path):
-    home, file = tmp_path / "home", tmp_path / "tern.md"
-    file.write_text(V1)
-    assert "1 new" in told("ingest", str(file), home=home)
+    home, folder = tmp_path / "home", tmp_path / "in"
+    folder.mkdir()
+    (folder / "tern.md").write_text(V1)
+    (folder / "bad.pdf").write_bytes(b"no pdf")
+    done = formfact("ingest", str(folder), home=home)
+    assert done.returncode == 1, "a refused file is told by the exit code"
+    assert "1 new, 1 refused" in done.stdout
+    assert "bad.pdf" in done.stdout
     reply = json.loads(told("respond", "How much is the tern fee?", "--as-of", "2026-07-01", "--json", home=home))
     assert "93 EUR" in reply["answer"]["text"]
     erased = json.loads(told("documents", "purge", "tern", "--yes", "--json", home=home))
@@ -123,6 +128,7 @@ def test_another_audience_reads_through_a_key_that_is_gone_afterwards(serving):
     assert formfact("search", "x", "--audience", "martians", home=serving).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_change_and_changes_nothing(serving, tmp_path):
     prices = (ROOT / "domains/support/documents/plan-prices/v3.csv").read_text().replace("13.50", "14.75")
     (tmp_path / "new.csv").write_text(prices)
