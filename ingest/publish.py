@@ -122,11 +122,8 @@ class Publisher:
                 erased = self.recorder.purge(tx, doc_id, version, actor)
                 if within:
                     within(tx, erased)
-            self.catalog.forget()
+            self.catalog.timeline()  # takes notice, and forgets what it kept of the words
             self.upkeep.settle()
-            if erased.contents:
-                self.upkeep.rebuild_dense()  # what was deleted stays in the graph until it is made anew
-            self.upkeep.shrink()
         return erased
 
     def _resolved(

@@ -50,7 +50,9 @@ class Catalog:
         with self._lock:
             if self._timeline.revision < head:
                 with self._engine.connect() as connection:
-                    self._timeline = advance(self._timeline, head, connection)
+                    self._timeline, erased = advance(self._timeline, head, connection)
+                if erased:  # here or by another replica
+                    self._forget()
             return self._timeline
 
     def view(self, audiences: frozenset[str], moment: datetime, revision: int | None = None) -> View:
@@ -117,10 +119,9 @@ class Catalog:
                 found[content] = found.get(content, frozenset()) | frozenset(audience)
         return found
 
-    def forget(self) -> None:
-        """Drop what is cached of words, after some were erased."""
-        with self._lock:
-            self._lengths = {}
+    def _forget(self) -> None:
+        """Drop what is cached of words."""
+        self._lengths = {}
         for cache in (self._text, self._passages, self._view, self._view_lengths):
             cache.cache_clear()
 

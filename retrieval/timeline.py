@@ -40,8 +40,11 @@ class Timeline:
         return self.histories.get(doc_id, History())
 
 
-def advance(timeline: Timeline, head: int, connection: Connection) -> Timeline:
-    """The timeline at revision `head`: rows recorded since are appended, documents purged since are read anew."""
+def advance(timeline: Timeline, head: int, connection: Connection) -> tuple[Timeline, bool]:
+    """The timeline at revision `head`, and whether words were erased since the given one.
+
+    Rows recorded since are appended, documents purged since are read anew.
+    """
     news = and_(revisions.c.revision > timeline.revision, revisions.c.revision <= head)
     purged = set(connection.execute(select(revisions.c.doc_id).where(news, revisions.c.change == PURGED)).scalars())
     histories = {d: h for d, h in timeline.histories.items() if d not in purged}
@@ -52,7 +55,7 @@ def advance(timeline: Timeline, head: int, connection: Connection) -> Timeline:
         histories[doc_id] = History(
             (*before.versions, *added_versions.get(doc_id, ())), (*before.retractions, *added_ends.get(doc_id, ()))
         )
-    return Timeline(head, histories)
+    return Timeline(head, histories), bool(purged)
 
 
 def _since(

@@ -67,15 +67,18 @@ class Upkeep:
             self.settle()
         self.dense.sweep()
 
-    def settle(self) -> int:
-        """Finish or undo each change that was cut off. Returns how many contents were settled."""
+    def settle(self, progress: Progress = silent) -> None:
+        """Finish or undo each change that was noted; where words were erased, their bytes go too."""
         with self.engine.connect() as connection:
-            left = list(connection.execute(select(unsettled.c.content)).scalars())
-        for content in left:
-            self.dense.settle(content, self.catalog.audiences_of(content))
-            with writing(self.engine) as tx:
-                settled(tx, [content])
-        return len(left)
+            left = {c: self.catalog.audiences_of(c) for c in connection.execute(select(unsettled.c.content)).scalars()}
+        for content, audiences in left.items():
+            self.dense.settle(content, audiences)
+        if not all(left.values()):
+            self.rebuild_dense(progress)  # what was deleted stays in the graph until it is made anew
+        if left:
+            self.shrink()
+        with writing(self.engine) as tx:
+            settled(tx, left)
 
     def verify(self) -> Report:
         """Compare catalog, dense and lexical index word by word and number by number."""

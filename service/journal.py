@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Engine, select, update
 
 from domains.spec import NotFound
 from retrieval.instants import now
+from retrieval.recorder import writing
+from retrieval.tables import versions
 from service.tables import journal, quoted
 
 ERASED = "(erased)"
@@ -21,9 +23,18 @@ class Journal:
 
     def record(self, request_id: str, key_id: str, request: dict[str, Any], reply: dict[str, Any]) -> None:
         """Write one record."""
-        row = {"request_id": request_id, "at": now(), "key_id": key_id, "request": request, "reply": reply}
+        row: dict[str, Any] = {
+            "request_id": request_id,
+            "at": now(),
+            "key_id": key_id,
+            "request": request,
+            "reply": reply,
+        }
         sources = sorted({(c["doc_id"], c["version"]) for c in reply["citations"]})
-        with self._engine.begin() as tx:
+        with writing(self._engine) as tx:
+            for doc_id, version in sources:
+                if not _stands(tx, doc_id, version):  # it was erased while this was answered
+                    row["reply"] = _blanked(row["reply"], doc_id, version)
             tx.execute(journal.insert(), row)
             if sources:
                 tx.execute(quoted.insert(), [{"request_id": request_id, "doc_id": d, "version": v} for d, v in sources])
@@ -50,6 +61,11 @@ class Journal:
             reply = tx.execute(select(journal.c.reply).where(own)).scalar_one()
             tx.execute(update(journal).where(own).values(reply=_blanked(reply, doc_id, version)))
         return len(touched)
+
+
+def _stands(tx: Connection, doc_id: str, version: int) -> bool:
+    own = (versions.c.doc_id == doc_id) & (versions.c.version == version)
+    return tx.execute(select(versions.c.version).where(own)).first() is not None
 
 
 def _blanked(reply: dict[str, Any], doc_id: str, version: int | None) -> dict[str, Any]:

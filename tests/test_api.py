@@ -261,3 +261,14 @@ def test_metrics_count_and_hold_no_text(public, admin):
 def test_the_schema_names_every_path(admin):
     paths = admin.get("/openapi.json").json()["paths"]
     assert {"/v1/respond", "/v1/triage", "/v1/search", "/v1/documents", "/v1/keys", "/healthz", "/readyz"} <= set(paths)
+
+
+def test_a_reply_that_was_under_way_during_a_purge_leaves_no_quote_in_the_journal(admin, public, services):
+    upload(admin, "ibis", "# Ibis\n\nThe ibis fee is 77 EUR.\n")
+    reply = ask(public, "How much is the ibis fee?")
+    assert "77 EUR" in reply["answer"]["text"]
+    admin.delete("/v1/documents/ibis", params={"purge": True})
+    late = reply | {"request_id": "late"}
+    services.pipeline.journal.record("late", "test", {}, late)  # as if it had been recorded after the purge
+    assert "77" not in str(services.pipeline.journal.read("late")["answer"])
+    assert "77" not in str(services.pipeline.journal.read(reply["request_id"]))

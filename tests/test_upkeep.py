@@ -12,6 +12,7 @@ from sqlalchemy import delete, update
 
 from retrieval import tables
 from retrieval.recorder import writing
+from retrieval.upkeep import Upkeep
 from service.migrations import METADATA
 from tests.shelf import EVERYONE, HashEmbedder, Shelf
 
@@ -95,8 +96,8 @@ def test_rebuild_mends_both_indexes_from_the_stored_texts_alone(home, domain):
     with shelf.engine.begin() as tx:
         tx.execute(delete(tables.postings))
         tx.execute(delete(tables.vectors))
-    shelf.catalog.forget()  # as in a process that has just started
-    shelf.engine.dispose()
+    shelf.close()
+    shelf = opened(home, domain)  # a process that has just started has nothing in its caches
     shelf.publisher.upkeep.rebuild()
     assert shelf.publisher.upkeep.verify().problems == ()
     shelf.close()
@@ -120,6 +121,23 @@ def test_the_words_of_a_purged_document_are_nowhere_under_the_home(home, domain)
     assert (erased.versions, len(erased.contents), erased.sources) == (2, 2, 2)
     assert SECRET.encode() not in everything(home)
     assert SECRET[:9].encode() not in everything(home), "not even its stem among the index's terms"
+    shelf.close()
+
+
+def test_a_purge_that_was_cut_off_is_finished_down_to_the_bytes_at_the_next_start(home, domain, monkeypatch):
+    shelf = opened(home, domain)
+    shelf.publish("letter", f"# The {SECRET}\n\nA {SECRET} costs 31 EUR.\n")
+    live = shelf.dense.live()
+    monkeypatch.setattr(Upkeep, "settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        shelf.publisher.purge("letter", None, "test")
+    monkeypatch.undo()
+    shelf.close()
+    shelf = opened(home, domain)
+    assert shelf.publisher.upkeep.verify().problems == ()
+    assert shelf.dense.live() != live
+    assert [p.name for p in (home / "chroma").iterdir()] == [shelf.dense.live()]
+    assert SECRET.encode() not in everything(home)
     shelf.close()
 
 
