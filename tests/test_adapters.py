@@ -163,8 +163,8 @@ def test_training_writes_an_adapter_that_loads_and_learns_and_repeats(tmp_path, 
     from adapters.train import Recipe, train
 
     rows = dataset.load(domain.folder / "tickets" / "train.jsonl", domain)
-    short = tuple(sorted(rows, key=lambda r: len(r.text))[:320])
-    split, recipe = dataset.split(short), Recipe(epochs=2)
+    some = rows[::3]
+    split, recipe = dataset.split(some), Recipe(epochs=2)
     told: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries under training warn of their own deprecations

@@ -16,4 +16,4 @@ def test_no_forbidden_word_comes_out(tmp_path, domain, encoder, times):
     figures = look(services, times)
     services.close()
     assert figures["forbidden words"] == 0
-    assert figures["answered"] > times / 4, "too few answers to find a leak in"
+    assert figures["answered"] > times / 6, "too few answers to find a leak in"
