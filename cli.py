@@ -22,14 +22,17 @@ app = typer.Typer(
 def _assemble() -> None:
     from adapters.commands import app as adapters
     from domains.commands import app as domains
+    from evals.bench_commands import app as bench
     from evals.commands import app as evals
-    from service import commands, document_commands
+    from service import adapter_commands, commands, document_commands
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
     app.add_typer(evals, name="evals", help="Run the eval cases.")
+    app.add_typer(bench, name="bench", help="Benchmarks on public data sets, or on your own.")
     commands.add_to(app)
     document_commands.add_to(app, _preview)
+    adapter_commands.add_to(adapters, _gate)
 
 
 def _preview(*asked: Any) -> Any:
@@ -37,6 +40,13 @@ def _preview(*asked: Any) -> Any:
     from evals.preview import preview
 
     return preview(*asked)
+
+
+def _gate(*asked: Any) -> Any:
+    """Judges an adapter; likewise."""
+    from evals.gate import gate
+
+    return gate(*asked)
 
 
 def main() -> None:

@@ -1,75 +1,107 @@
-"""The cheap methods that an adapter must beat, fitted on the same tickets; C is chosen on the validation split."""
+"""The cheap methods that an adapter must beat, fitted on the same tickets; C is chosen on a split of train."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
-from adapters.dataset import Row, Split
-from adapters.encoder import Encoder
-from adapters.metrics import Floats, Ints
+from adapters.base import Features
+from adapters.data.rows import Ints
+from adapters.metrics import Floats
 
+Embed = Callable[[list[str]], Features]  # texts to unit vectors of the frozen encoder: (texts, dimensions)
 _STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of regularisation, inverse
+_NEIGHBOURS = (5, 10, 20, 40)
+
+MAJORITY = "majority"
+WORDS = "TF-IDF + logistic regression"
+NEAREST = "kNN, frozen encoder"
+PROBE = "linear probe, frozen encoder"
+JOINED = "both joined + logistic regression"
+METHODS = (MAJORITY, WORDS, NEAREST, PROBE, JOINED)
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """Inputs of every row under each method: (rows, dimensions)."""
-
-    words: Any
-    frozen: Any
-    joined: Any
+class _Probabilistic(Protocol):
+    def predict_proba(self, inputs: Any) -> Any: ...
 
 
-class Featurizer:
-    """Turns tickets into what the cheap methods read: TF-IDF of words and pairs, frozen embeddings, and both."""
+class Cheap:
+    """A cheap method, fitted.
 
-    def __init__(self, encoder: Encoder, train: Sequence[Row]) -> None:
-        self._encoder = encoder
-        self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
-        self._words.fit([row.text for row in train])
-
-    def __call__(self, rows: Sequence[Row]) -> Features:
-        texts = [row.text for row in rows]
-        words = self._words.transform(texts)
-        frozen = csr_matrix(self._encoder.unit(texts))
-        return Features(words=words, frozen=frozen, joined=hstack([words, frozen]).tocsr())
-
-
-# Method -> the part of the features it reads.
-METHODS: dict[str, Callable[[Features], Any]] = {
-    "majority": lambda f: f.frozen,
-    "TF-IDF + logistic regression": lambda f: f.words,
-    "linear probe, frozen encoder": lambda f: f.frozen,
-    "both joined + logistic regression": lambda f: f.joined,
-}
-
-
-def predict(
-    method: str, encoder: Encoder, split: Split, rows: Sequence[Row], targets: Callable[[Sequence[Row]], Ints]
-) -> Floats:
-    """Probabilities of one field for `rows` under a method: (rows, labels in the order of their numbers).
-
-    The rows that calibrate the adapter are given to the cheap methods as further training rows, since they need no
-    calibration split of their own: the comparison is fair in data.
+    Args:
+        method: one of `METHODS`.
+        embed: the frozen encoder.
+        texts: to learn from.
+        targets: (texts,) label numbers.
+        labels: how many labels there are; one that no text has gets probability 0.
+        validation: texts and label numbers by which the setting is chosen; None: the middle one.
     """
-    rows_to_fit = [*split.train, *split.calibration]
-    featurize = Featurizer(encoder, rows_to_fit)
-    read = METHODS[method]
-    train, chosen_by, wanted = featurize(rows_to_fit), featurize(split.validation), featurize(rows)
-    if method == "majority":
-        model: Any = DummyClassifier(strategy="prior").fit(read(train), targets(rows_to_fit))
-    else:
-        fitted = [
-            LogisticRegression(C=strength, max_iter=3000).fit(read(train), targets(rows_to_fit))
-            for strength in _STRENGTHS
-        ]
-        model = max(fitted, key=lambda m: float(m.score(read(chosen_by), targets(split.validation))))
-    return np.asarray(model.predict_proba(read(wanted)), dtype=np.float32)
+
+    def __init__(
+        self,
+        method: str,
+        embed: Embed,
+        texts: list[str],
+        targets: Ints,
+        labels: int,
+        validation: tuple[list[str], Ints] | None = None,
+    ) -> None:
+        self._method, self._embed, self._labels = method, embed, labels
+        self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2 if len(texts) > 2000 else 1)
+        self._words.fit(texts)
+        inputs = self._inputs(texts)
+        self._model, self._classes = self._chosen(inputs, targets, validation)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were fitted."""
+        return int(getattr(self._model, "coef_", np.zeros(0)).size)
+
+    def probabilities(self, texts: list[str]) -> Floats:
+        """Of every label: (texts, labels)."""
+        found = np.zeros((len(texts), self._labels), dtype=np.float32)
+        found[:, self._classes] = self._model.predict_proba(self._inputs(texts))
+        return found
+
+    def _chosen(
+        self, inputs: Any, targets: Ints, validation: tuple[list[str], Ints] | None
+    ) -> tuple[_Probabilistic, Ints]:
+        settings = self._settings()
+        if validation is None or len(settings) == 1:
+            return _fitted(settings[len(settings) // 2], inputs, targets)
+        choose, wanted = self._inputs(validation[0]), validation[1]
+        fitted = [_fitted(setting, inputs, targets) for setting in settings]
+        right = [float((classes[m.predict_proba(choose).argmax(1)] == wanted).mean()) for m, classes in fitted]
+        return fitted[int(np.argmax(right))]
+
+    def _settings(self) -> Sequence[Any]:
+        match self._method:
+            case "majority":
+                return (DummyClassifier(strategy="prior"),)
+            case "kNN, frozen encoder":
+                return tuple(KNeighborsClassifier(k, weights="distance", metric="cosine") for k in _NEIGHBOURS)
+            case _:
+                return tuple(LogisticRegression(C=c, max_iter=3000) for c in _STRENGTHS)
+
+    def _inputs(self, texts: list[str]) -> Any:
+        match self._method:
+            case "TF-IDF + logistic regression":
+                return self._words.transform(texts)
+            case "both joined + logistic regression":
+                return hstack([self._words.transform(texts), csr_matrix(self._embed(texts))]).tocsr()
+            case _:
+                return self._embed(texts)
+
+
+def _fitted(model: Any, inputs: Any, targets: Ints) -> tuple[_Probabilistic, Ints]:
+    if isinstance(model, KNeighborsClassifier):
+        model.n_neighbors = min(model.n_neighbors, len(targets))
+    fitted = model.fit(inputs, targets)
+    return fitted, np.asarray(fitted.classes_)

@@ -1,109 +1,116 @@
-"""`formfact adapters …`."""
+"""`formfact adapters …`: what needs no service. The registry's commands stand in service/adapter_commands.py."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from domains.seal import fingerprint, open_sealed
-from domains.spec import load_domain
-
-if TYPE_CHECKING:
-    from adapters.train import Recipe
+from domains.seal import fingerprint, open_sealed, openings
+from domains.spec import Domain, load_domain
 
 app = typer.Typer(no_args_is_help=True)
 
 DomainName = Annotated[str, typer.Option(help="A folder of domains/, or a path.")]
+Data = Annotated[
+    Path | None, typer.Option(help="A data set: train.jsonl, holdout.jsonl. Default: the domain's tickets.")
+]
 
 
 @app.command()
 def train(
     domain: DomainName = "support",
+    data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the domain's adapter/.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Default: see adapters/train.py, as for the others.")
-    ] = None,
-    rank: Annotated[int | None, typer.Option(min=1)] = None,
+    method: Annotated[str | None, typer.Option(help="lora, or joined: linear heads alone, in seconds.")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="Default: see adapters/recipe.py, as for the others.")] = None,
+    targets: Annotated[str | None, typer.Option(help="Layers, with commas, or all-linear.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    patience: Annotated[int | None, typer.Option(min=1)] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-6)] = None,
+    contrast: Annotated[float | None, typer.Option(min=0)] = None,
+    averaging: Annotated[float | None, typer.Option(min=0, max=0.9999)] = None,
+    class_weights: Annotated[bool | None, typer.Option("--class-weights")] = None,
+    risk: Annotated[float | None, typer.Option(min=0.001, max=0.5, help="Wrong labels accepted, as a share.")] = None,
     seed: Annotated[int | None, typer.Option()] = None,
+    with_card: Annotated[bool, typer.Option("--card/--no-card", help="Open the holdout once for the figures.")] = True,
 ) -> None:
     """Train the labelling adapter on the domain's tickets, calibrate it, and write its card.
 
-    The sealed holdout is opened once, at the end, for the card's figures.
+    A training that was cut off goes on from its last epoch when the same command is given again.
 
     Example: `formfact adapters train --domain support --epochs 8 --out /tmp/adapter`
     """
-    from adapters import dataset
-    from adapters.encoder import Encoder
-    from adapters.train import Recipe
+    from adapters.base import SentenceBase
+    from adapters.data import rows
+    from adapters.recipe import Recipe
     from adapters.train import train as run
 
+    stated = locals()
     spec = load_domain(domain)
-    tickets = spec.folder / "tickets" / "train.jsonl"
-    split = dataset.split(dataset.load(tickets, spec))
-    encoder = Encoder(spec.encoder)
-    stated = {"epochs": epochs, "rank": rank, "learning_rate": learning_rate, "seed": seed}
-    recipe = replace(Recipe(), **{k: v for k, v in stated.items() if v is not None})  # type: ignore[arg-type]
-    target = out or spec.folder / "adapter"
+    tickets = (data or spec.folder / "tickets") / "train.jsonl"
+    split = rows.split(rows.load(tickets, spec.label_names))
+    chosen = {f.name: stated[f.name] for f in fields(Recipe) if stated.get(f.name) is not None}
+    recipe, target = replace(Recipe(), **chosen), out or spec.folder / "adapter"
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Training", total=1.0)
         run(
-            spec,
+            SentenceBase(spec.encoder),
+            spec.label_names,
             split,
             fingerprint(tickets),
-            encoder.fingerprint,
             recipe,
             target,
             lambda what, done: bar.update(task, description=what, completed=done),
         )
-    _card(domain, target, encoder, recipe)
+    if with_card:
+        _card(spec, target, data)
 
 
 @app.command()
 def card(
     domain: DomainName = "support",
     folder: Annotated[Path | None, typer.Option(help="Adapter folder; default: the domain's adapter/.")] = None,
+    data: Data = None,
 ) -> None:
     """Measure an adapter on the sealed holdout beside the cheap methods, and write its card.
 
     Example: `formfact adapters card --domain support`
     """
-    from adapters.encoder import Encoder
-    from adapters.train import Recipe
-
     spec = load_domain(domain)
-    _card(domain, folder or spec.folder / "adapter", Encoder(spec.encoder), Recipe())
+    _card(spec, folder or spec.folder / "adapter", data)
 
 
-def _card(domain: str, folder: Path, encoder: object, recipe: Recipe) -> None:
-    from adapters import dataset
+def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     from adapters.card import evaluate, verdict, write_card
+    from adapters.classifier import AdapterClassifier
+    from adapters.data import rows
     from adapters.encoder import Encoder
-    from adapters.model import adapter_id
 
-    assert isinstance(encoder, Encoder)
-    spec = load_domain(domain)
-    tickets = spec.folder / "tickets"
-    split = dataset.split(dataset.load(tickets / "train.jsonl", spec))
-    holdout = dataset.load(open_sealed(tickets / "holdout.jsonl"), spec)
-    console = Console()
+    tickets = data or spec.folder / "tickets"
+    split = rows.split(rows.load(tickets / "train.jsonl", spec.label_names))
+    holdout = rows.read(open_sealed(tickets / "holdout.jsonl"), spec.label_names)
+    encoder, console = Encoder(spec.encoder), Console()
+    classifier = AdapterClassifier(encoder, folder, spec)
     with console.status("Measuring on the holdout"):
-        figures = evaluate(spec, folder, encoder, split, holdout)
+        figures = evaluate(classifier, encoder, split, holdout)
+    recipe = classifier.manifest.recipe
     facts = {
-        "id": adapter_id(folder),
-        "base_model": spec.encoder,
+        "id": classifier.id,
+        "base_model": classifier.base_model,
         "domain": spec.fingerprint,
         "training_data": f"{len(split.train)} tickets, {len(split.validation)} to choose by, "
         f"{len(split.calibration)} to calibrate with ({fingerprint(tickets / 'train.jsonl')})",
-        "holdout": f"{len(holdout)} sealed tickets ({fingerprint(tickets / 'holdout.jsonl')})",
-        "method": f"LoRA, rank {recipe.rank}, all linear layers, mean pooling, one head a field",
+        "holdout": f"{len(holdout)} sealed tickets ({fingerprint(tickets / 'holdout.jsonl')}), "
+        f"opened {openings(tickets / 'holdout.jsonl')} times since openings are counted",
+        "method": f"{recipe['method']}, rank {recipe['rank']}, {recipe['targets']} layers, one head a field",
         "licence": "MIT",
         "command": shlex.join(["formfact", *sys.argv[1:]]),
     }

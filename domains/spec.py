@@ -183,6 +183,11 @@ class Domain(_Frozen):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return f"{self.name}@sha256:{digest.hexdigest()[:16]}"
 
+    @cached_property
+    def label_names(self) -> dict[str, tuple[str, ...]]:
+        """Field -> label names, in the order of the logits."""
+        return {name: field.names for name, field in self.fields.items()}
+
     def reach(self, audiences: Iterable[str]) -> frozenset[str]:
         """Every audience whose members may read what is addressed to `audiences`."""
         named = frozenset(audiences)

@@ -56,7 +56,7 @@ class Case(_Frozen):
 
 
 def load(domain: Domain, which: str) -> tuple[Case, ...]:
-    """The cases `dev` or `sealed` of a domain; the sealed file's checksum is compared first.
+    """The cases `dev` or `sealed` of a domain; the sealed file's checksum is compared first, and its opening noted.
 
     Raises:
         InvalidInput: there is no such file, a line of it is wrong, or it contradicts the domain.
@@ -65,8 +65,11 @@ def load(domain: Domain, which: str) -> tuple[Case, ...]:
     path = domain.folder / "cases" / f"{which}.jsonl"
     if not path.is_file():
         raise InvalidInput(f"There are no cases `{which}` in {path.parent}.", "Use dev or sealed.")
-    if which == "sealed":
-        open_sealed(path)
+    return read(open_sealed(path) if which == "sealed" else path, domain)
+
+
+def read(path: Path, domain: Domain) -> tuple[Case, ...]:
+    """Read and check a file of cases, whatever it is for; see `load`."""
     cases = [_case(path, n, line) for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if line.strip()]
     for case in cases:
         _check(case, domain)

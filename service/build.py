@@ -9,8 +9,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from adapters.classifier import Classifier
+from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
+from adapters.live import Live, Pinned
+from adapters.registry import Registry
+from adapters.shadow import Shadow
+from adapters.store import AdapterStore
 from domains.spec import Domain, load_domain
 from ingest.publish import Publisher
 from retrieval.catalog import Catalog
@@ -41,9 +45,14 @@ class Services:
     pipeline: Pipeline
     keys: Keys
     idempotency: Idempotency
+    encoder: Encoder
+    registry: Registry
+    live: Live
+    shadow: Shadow
 
     def close(self) -> None:
         """Let go of files and connections."""
+        self.shadow.close()
         self.publisher.dense.close()
         self.engine.dispose()
 
@@ -73,14 +82,32 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
     place = Place(settings.home / "chroma", settings.chroma_url, settings.chroma_sync_threshold)
     dense = DenseIndex(engine, place, encoder.fingerprint)
     retriever = Retriever(catalog, lexical, dense, encoder)
+    registry = Registry(engine, AdapterStore(settings.home / "adapters", domain, encoder.fingerprint))
+    live = Live(registry, encoder, domain)
+    shadow = Shadow(engine, registry, live)
+    pinned = Pinned(AdapterClassifier(encoder, settings.adapter, domain)) if settings.adapter else None
     pipeline = Pipeline(
         domain=domain,
         catalog=catalog,
         retriever=retriever,
         selector=Selector(domain, retriever, lexical, encoder, Wording(domain, encoder, encoder.words)),
-        classifier=Classifier(encoder, settings.adapter or domain.folder / "adapter", domain),
+        labelling=pinned or live,
+        shadow=shadow,
         composer=ExtractiveComposer(domain),
         journal=Journal(engine),
     )
     publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
-    return Services(settings, domain, engine, catalog, publisher, pipeline, Keys(engine, domain), Idempotency(engine))
+    return Services(
+        settings=settings,
+        domain=domain,
+        engine=engine,
+        catalog=catalog,
+        publisher=publisher,
+        pipeline=pipeline,
+        keys=Keys(engine, domain),
+        idempotency=Idempotency(engine),
+        encoder=encoder,
+        registry=registry,
+        live=live,
+        shadow=shadow,
+    )

@@ -10,11 +10,12 @@ from rich.console import Console
 from domains.spec import InvalidInput
 from ingest.drafting import Submission
 from retrieval.contents import Published
-from service import documents
+from service import documents, labelling
 from service.build import Services, build
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.keys import SCOPES, Caller
+from service.labelling import AdaptersOut
 from service.prepare import prepare
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 from service.settings import Settings
@@ -68,6 +69,18 @@ class Local:
 
     def rebuild(self) -> IndexReport:
         return documents.rebuild(self._services)
+
+    def adapters(self) -> AdaptersOut:
+        return labelling.listed(self._services)
+
+    def promote(self, adapter: str) -> AdaptersOut:
+        return labelling.promote(self._services, self._caller, adapter)
+
+    def rollback(self) -> AdaptersOut:
+        return labelling.rollback(self._services, self._caller)
+
+    def shadow(self, adapter: str | None) -> AdaptersOut:
+        return labelling.shadow(self._services, self._caller, adapter)
 
     def _as(self, audiences: Audiences) -> Caller:
         domain = self._services.domain

@@ -12,6 +12,8 @@ import structlog
 from ulid import ULID
 
 from adapters.classifier import Classifier, Labels
+from adapters.live import Source
+from adapters.shadow import Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured
 from retrieval.catalog import Catalog
 from retrieval.evidence import Evidence, Selector
@@ -54,7 +56,8 @@ class Pipeline:
     catalog: Catalog
     retriever: Retriever
     selector: Selector
-    classifier: Classifier
+    labelling: Source
+    shadow: Shadow
     composer: ExtractiveComposer
     journal: Journal
 
@@ -70,8 +73,9 @@ class Pipeline:
         moment, view = self.view(request.as_of, request.revision, caller)
         ticket = scrub(request.as_ticket())
         self._check_customer(ticket)
+        classifier = self.labelling.current()
         with clock("labels"):
-            labels = self.classifier.label(ticket.model_text) if wants_labels(options) else None
+            labels = classifier.label(ticket.model_text) if wants_labels(options) else None
         route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
         with clock("retrieve"):
             evidence = self._search(ticket, route, view) if route.facts else None
@@ -81,16 +85,20 @@ class Pipeline:
         with clock("verify"):
             decision, draft = self._verified(decision, draft, ticket)
         reply = self._reply(
-            ticket, options, route, labels, decision, draft, self._provenance(moment, view, caller), clock
+            ticket, options, route, labels, decision, draft, self._provenance(classifier, moment, view, caller), clock
         )
         self._record(request, ticket, evidence, reply, caller)
+        if labels:
+            self.shadow.see(ticket.model_text, classifier.id, labels)
         return reply
 
     def triage(self, request: TriageRequest) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
         ticket = scrub(RespondRequest(ticket=request.ticket).as_ticket())
-        labels = self.classifier.label(ticket.model_text)
-        bound = {"adapter": self.classifier.id, "domain": self.domain.fingerprint}
+        classifier = self.labelling.current()
+        labels = classifier.label(ticket.model_text)
+        self.shadow.see(ticket.model_text, classifier.id, labels)
+        bound = {"adapter": classifier.id, "domain": self.domain.fingerprint}
         return TriageReply(request_id=str(ULID()), labels=labels_out(labels), provenance=bound)
 
     def search(self, request: SearchRequest, caller: Caller) -> SearchReply:
@@ -183,12 +191,11 @@ class Pipeline:
             timings_ms=clock.told(),
         )
 
-    def _provenance(self, moment: datetime, view: View, caller: Caller) -> Provenance:
-        manifest = self.classifier.manifest
+    def _provenance(self, classifier: Classifier, moment: datetime, view: View, caller: Caller) -> Provenance:
         return Provenance(
-            adapters={"labels": self.classifier.id},
-            base_model=manifest.base_model,
-            dataset=manifest.dataset,
+            adapters={"labels": classifier.id},
+            base_model=classifier.base_model,
+            dataset=classifier.dataset,
             domain=self.domain.fingerprint,
             catalog_revision=view.revision if caller.sees_revisions else view.token,
             as_of=moment.astimezone(self.domain.zone).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""A fresh home made ready: tables, local key, shipped documents. A second time it finds all done."""
+"""A fresh home made ready: tables, local key, shipped adapter and documents. A second time it finds all done."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from adapters.registry import LIVE
+from adapters.zero_shot import ZERO_SHOT
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
 from service.build import Services
 
 
 def prepare(services: Services, console: Console) -> None:
-    """Mend what a crash left, make the local key, ingest the domain's documents unless these were ingested before."""
+    """Mend what a crash left, make the local key, take in the domain's adapter, ingest its documents unless done."""
     with services.publisher.turn():
         services.publisher.upkeep.start(
             lambda items, what: iter(track(items, what, console=console, transient=True, disable=not items))
         )
     folder, mark = services.domain.folder / "documents", services.settings.home / "shipped-documents.sha256"
     services.local_key  # noqa: B018 -- made on the first look
+    _adapter(services, console)
     wanted = _fingerprint(folder)
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return
@@ -29,6 +32,21 @@ def prepare(services: Services, console: Console) -> None:
     outcomes = ingest_folder(folder, publish, Metadata(), services.settings.limits, console)
     if not any(o.refusal for o in outcomes):
         mark.write_text(wanted, encoding="utf-8")
+
+
+def _adapter(services: Services, console: Console) -> None:
+    """Take in the adapter that the domain ships with; in a fresh home it is live, later somebody promotes it.
+
+    Raises:
+        IntegrityError: what is live cannot be loaded; nothing else takes its place unasked.
+    """
+    shipped, registry = services.domain.folder / "adapter", services.registry
+    found = registry.store.register(shipped) if shipped.is_dir() else ZERO_SHOT
+    if registry.target(LIVE) is None:
+        registry.promote(found, "setup")
+    elif registry.target(LIVE) != found and found not in {m.target for m in registry.history()}:
+        console.print(f"The domain ships {found}; {registry.target(LIVE)} is live. See `formfact adapters promote`.")
+    services.live.current()
 
 
 def held(services: Services) -> frozenset[str]:

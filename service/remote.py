@@ -15,6 +15,7 @@ from domains.spec import Conflict, FormfactError, InvalidInput, NotFound, TooLar
 from retrieval.contents import Published
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+from service.labelling import AdaptersOut
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 
 if TYPE_CHECKING:
@@ -86,6 +87,18 @@ class Remote:
 
     def rebuild(self) -> IndexReport:
         return IndexReport.model_validate(self._post("/v1/index/rebuild", self._key))
+
+    def adapters(self) -> AdaptersOut:
+        return AdaptersOut.model_validate(self._ask("GET", "/v1/adapters", self._key))
+
+    def promote(self, adapter: str) -> AdaptersOut:
+        return AdaptersOut.model_validate(self._post(f"/v1/adapters/{adapter}/promote", self._key))
+
+    def rollback(self) -> AdaptersOut:
+        return AdaptersOut.model_validate(self._post("/v1/adapters/rollback", self._key))
+
+    def shadow(self, adapter: str | None) -> AdaptersOut:
+        return AdaptersOut.model_validate(self._ask("PUT", "/v1/adapters/shadow", self._key, json={"id": adapter}))
 
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:

@@ -122,7 +122,8 @@ def _why_facts(labels: Labels | None, form: str | None, options: Options) -> str
     if labels is None:
         return "no labels are asked, so facts are"
     if form is None:
-        return "next_action abstained, so evidence decides"
+        why = "the ticket is out of scope" if labels["next_action"].out_of_scope else "next_action abstained"
+        return f"{why}, so evidence decides"
     return f"next_action is {labels['next_action'].value}, which leads to {form}; facts may be needed"
 
 
@@ -134,10 +135,16 @@ def _without_facts(route: Route, labels: Labels | None, domain: Domain, asked: b
     if route.foreign:
         return Decision("handoff", "unsupported_language", "handoff")
     if route.format is None:
-        return Decision("handoff", "low_confidence" if labels and not asked else "no_evidence", "handoff")
+        return Decision("handoff", _why_no_label(labels, asked), "handoff")
     if domain.formats[route.format].facts == "required":
         return Decision("handoff", "no_evidence", "handoff")
     return _by_format(route.format, domain)
+
+
+def _why_no_label(labels: Labels | None, asked: bool) -> Reason:
+    if labels and labels["next_action"].out_of_scope:
+        return "out_of_scope"
+    return "low_confidence" if labels and not asked else "no_evidence"
 
 
 def _by_format(form: str, domain: Domain) -> Decision:

@@ -18,7 +18,9 @@ class Settings(BaseSettings):
     home: Path = Field(Path("var"), description="folder of all state")
     domain: str = Field("support", description="a folder of domains/, or a path")
     encoder: str = Field("", description="hub id or path of the encoder; empty: the domain's own")
-    adapter: Path | None = Field(None, description="adapter folder; empty: the domain's own")
+    adapter: Path | None = Field(
+        None, description="folder of an adapter that is always used; empty: the one that is live"
+    )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535)
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the home")

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from adapters.dataset import model_text
+from adapters.data.rows import model_text
 from adapters.scrub import scrub as scrub_text
 
 

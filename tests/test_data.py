@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from adapters import dataset
-from domains.seal import open_sealed, seal
+from adapters.data import rows as dataset
+from domains.seal import open_sealed, openings, refuse_sealed, seal
 from domains.spec import DomainError, IntegrityError, load_domain
-from evals.cases import load as load_cases
+from evals.cases import read as read_cases
 from ingest.drafting import drafted
 from ingest.folder import files, submission
 from ingest.limits import DEFAULTS
@@ -24,7 +24,7 @@ from retrieval.lexical import words
 @pytest.fixture(scope="module")
 def tickets(domain):
     folder = domain.folder / "tickets"
-    return {name: dataset.load(folder / f"{name}.jsonl", domain) for name in ("train", "holdout")}
+    return {name: dataset.read(folder / f"{name}.jsonl", domain.label_names) for name in ("train", "holdout")}
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ WANTED = {
 
 @pytest.mark.parametrize(("which", "cases"), [("sealed", 200), ("dev", 80)])
 def test_cases_are_as_many_and_as_various_as_promised(domain, which, cases):
-    found = load_cases(domain, which)
+    found = read_cases(domain.folder / "cases" / f"{which}.jsonl", domain)
     assert len(found) >= cases
     assert len({case.id for case in found}) == len(found)
     tags = Counter(tag for case in found for tag in case.tags)
@@ -133,7 +133,10 @@ def test_what_a_case_expects_stands_in_its_documents(domain, drafts):
     texts = {}
     for draft in drafts:
         texts[draft.doc_id] = texts.get(draft.doc_id, "") + "\n" + draft.text
-    for case in [*load_cases(domain, "dev"), *load_cases(domain, "sealed")]:
+    for case in [
+        *read_cases(domain.folder / "cases" / "dev.jsonl", domain),
+        *read_cases(domain.folder / "cases" / "sealed.jsonl", domain),
+    ]:
         for fact in case.expect.facts:
             for value in fact.values:
                 wanted = re.compile(r"\s+".join(map(re.escape, value.split())), re.I)
@@ -142,7 +145,10 @@ def test_what_a_case_expects_stands_in_its_documents(domain, drafts):
 
 def test_cases_are_no_tickets_of_training(domain, tickets):
     runs = {run: row.id for row in [*tickets["train"], *tickets["holdout"]] for run in shingles(row.text)}
-    for case in [*load_cases(domain, "dev"), *load_cases(domain, "sealed")]:
+    for case in [
+        *read_cases(domain.folder / "cases" / "dev.jsonl", domain),
+        *read_cases(domain.folder / "cases" / "sealed.jsonl", domain),
+    ]:
         assert shingles(f"{case.ticket.subject}\n{case.ticket.body}").isdisjoint(runs), case.id
 
 
@@ -153,6 +159,13 @@ def test_a_sealed_file_that_changed_is_refused(tmp_path):
         open_sealed(path)
     seal(path)
     assert open_sealed(path) == path
+    assert openings(path) == 1
+    with pytest.raises(IntegrityError, match="nothing learns"):
+        refuse_sealed(path)
+    copy = path.with_name("renamed.jsonl")
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(IntegrityError, match="nothing learns"):
+        refuse_sealed(copy)
     path.write_text("two")
     with pytest.raises(IntegrityError):
         open_sealed(path)

@@ -12,10 +12,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine
 
+from adapters import tables as adapters
 from retrieval import tables as catalog
 from service import tables as service
 
-METADATA = (catalog.metadata, service.metadata)
+METADATA = (catalog.metadata, service.metadata, adapters.metadata)
 
 
 def migrate(engine: Engine) -> None:

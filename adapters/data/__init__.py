@@ -1,0 +1,1 @@
+"""Data sets: from annotated tickets to checked, versioned rows with a sealed holdout."""

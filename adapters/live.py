@@ -1,0 +1,79 @@
+"""Which classifier answers now: the one that the alias `live` names, looked up for each request, loaded once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+import structlog
+
+from adapters.classifier import AdapterClassifier, Classifier
+from adapters.encoder import Encoder
+from adapters.registry import LIVE, Registry
+from adapters.zero_shot import ZERO_SHOT, ZeroShot
+from domains.spec import Domain, NotConfigured
+
+_KEPT = 3  # live, previous and shadow; a merged copy of the shipped base takes 90 MB
+
+log = structlog.get_logger()
+
+
+class Source(Protocol):
+    """Gives the classifier of a request; a request asks once, so that all its labels are of one adapter."""
+
+    def current(self) -> Classifier:
+        """The classifier that is live at this instant."""
+        ...
+
+
+class Pinned:
+    """Always the same classifier."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+
+    def current(self) -> Classifier:
+        return self._classifier
+
+
+class Live:
+    """Follows the registry: what was promoted, here or in another replica, answers the next request."""
+
+    def __init__(self, registry: Registry, encoder: Encoder, domain: Domain) -> None:
+        self._registry, self._encoder, self._domain = registry, encoder, domain
+        self._loaded: dict[str, Classifier] = {}  # in the order of their last use
+        self._lock = threading.Lock()
+
+    def current(self) -> Classifier:
+        """See `Source`.
+
+        Raises:
+            NotConfigured: nothing was ever promoted.
+            IntegrityError: what is live cannot be loaded; nothing else takes its place unasked.
+        """
+        target = self._registry.target(LIVE)
+        if target is None:
+            raise NotConfigured("No adapter is live.", f"`formfact adapters promote {ZERO_SHOT}` needs no training.")
+        return self.load(target)
+
+    def load(self, adapter: str) -> Classifier:
+        """An adapter or baseline of the registry, ready to label.
+
+        Raises:
+            NotFound: there is none of that id.
+            IntegrityError: see `AdapterClassifier`.
+        """
+        with self._lock:
+            found = self._loaded.pop(adapter, None) or self._made(adapter)
+            self._loaded[adapter] = found
+            for old in list(self._loaded)[:-_KEPT]:
+                del self._loaded[old]
+        return found
+
+    def _made(self, adapter: str) -> Classifier:
+        if adapter == ZERO_SHOT:
+            return ZeroShot(self._encoder, self._domain)
+        made = AdapterClassifier(self._encoder, self._registry.store.folder(adapter), self._domain)
+        for field, why in made.idle_thresholds.items():
+            log.warning("threshold_never_fires", adapter=adapter, field=field, why=why)
+        return made

@@ -1,0 +1,38 @@
+"""The registry's tables: which adapter an alias names, how it came to, and what the shadow saw."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+aliases = Table(
+    "adapter_aliases",
+    metadata,
+    Column("alias", String(20), primary_key=True),
+    Column("target", String(100), nullable=False),
+)
+
+moves = Table(
+    "adapter_moves",
+    metadata,
+    Column("move", Integer, primary_key=True, autoincrement=True),
+    Column("at", String(32), nullable=False),  # ISO 8601, UTC
+    Column("actor", String(100), nullable=False),
+    Column("alias", String(20), nullable=False),
+    Column("target", String(100)),
+    Column("before", String(100)),
+    Column("why", String(20), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+agreement = Table(
+    "adapter_agreement",
+    metadata,
+    Column("shadow", String(100), primary_key=True),
+    Column("live", String(100), primary_key=True),
+    Column("field", String(100), primary_key=True),
+    Column("seen", Integer, nullable=False),
+    Column("agreed", Integer, nullable=False),
+    Index("adapter_agreement_by_live", "live"),
+)

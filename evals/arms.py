@@ -1,0 +1,204 @@
+"""The classifiers that are compared, each behind one function: learn from texts, then score others.
+
+All arms see the same rows, and with few of them also the labels' names. The cheap arms choose their one setting among
+four on held-out rows of train; the trained arms have one recipe, chosen once on a split of banking77's train.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from adapters import joined
+from adapters.base import Base, Features, SentenceBase, cache_by_text, unit
+from adapters.baselines import JOINED, MAJORITY, METHODS, NEAREST, PROBE, WORDS, Cheap
+from adapters.calibrate import distances, temperature
+from adapters.data.rows import Ints, Row
+from adapters.joined import Known
+from adapters.metrics import Floats
+from adapters.model import Logits, softmax
+from adapters.recipe import Recipe
+from adapters.trainer import Trainer, features_under
+from domains.spec import InvalidInput
+from evals.benchmarks import Example
+
+CONTRASTIVE, LORA, MIXED, FULL = "contrastive LoRA + linear", "LoRA", "LoRA + joined", "full fine-tuning"
+ARMS = (*METHODS, CONTRASTIVE, LORA, MIXED, FULL)
+# Cheapest first, by what training and an answer take: of arms that no test tells apart, the first is recommended.
+BY_COST = (MAJORITY, WORDS, NEAREST, PROBE, JOINED, LORA, CONTRASTIVE, MIXED, FULL)
+_FEW = 20  # rows a label; up to here nothing is held out, and the labels' names are examples too
+_HELD, _HELD_AT_MOST = 10, 300  # one row in so many is held out for settings and temperature, and no more than that
+_FIELD = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One fit: rows to learn from, rows to choose by (or none), texts to score, texts out of scope."""
+
+    labels: tuple[str, ...]
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[str, ...]
+    outside: tuple[str, ...]
+    seed: int
+    epochs: int | None = None  # None: by the number of rows
+
+    @property
+    def few(self) -> bool:
+        """Are there only a few rows a label?"""
+        return len(self.train) <= _FEW * len(self.labels)
+
+    def held(self) -> Task:
+        """The same with rows to choose by: those given, else some of train; with few rows none."""
+        if self.few:
+            names = tuple(Example(label.replace("_", " "), label) for label in self.labels)
+            return replace(self, train=self.train + names, validation=())
+        if self.validation:
+            return self
+        size = min(len(self.train) // _HELD, _HELD_AT_MOST)
+        order = np.random.default_rng(self.seed).permutation(len(self.train))
+        kept, chosen = ([self.train[i] for i in part] for part in (order[size:], order[:size]))
+        return replace(self, train=tuple(kept), validation=tuple(chosen))
+
+    def numbers(self, examples: Sequence[Example]) -> Ints:
+        """(examples,) label numbers."""
+        index = {label: i for i, label in enumerate(self.labels)}
+        return np.array([index[str(e.label)] for e in examples], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an arm made of a task."""
+
+    probabilities: Floats  # calibrated, (test, labels)
+    strangeness: dict[str, Floats]  # score -> (test and then out of scope,), higher: farther from what was learnt
+    trainable_parameters: int
+    seconds: float  # to learn, the choice of settings included
+    milliseconds_a_text: float
+
+
+class _Fitted(Protocol):
+    trainable_parameters: int
+
+    def logits(self, texts: list[str]) -> Logits: ...
+    def features(self, texts: list[str]) -> Features: ...
+
+
+def run(arm: str, task: Task) -> Outcome:
+    """Learn and score with one arm, in this process.
+
+    Raises:
+        InvalidInput: there is no such arm.
+    """
+    if arm not in ARMS:
+        raise InvalidInput(f"There is no arm `{arm}`.", f"There are: {', '.join(ARMS)}.", "arms")
+    base, task, begun = SentenceBase("all-MiniLM-L6-v2"), task.held(), time.perf_counter()
+    fitted: _Fitted = _Cheap(base, arm, task) if arm in METHODS else _Trained(base, arm, task)
+    heat = 1.0
+    if task.validation:
+        heat = temperature(fitted.logits([e.text for e in task.validation]), task.numbers(task.validation))
+    seconds, begun = time.perf_counter() - begun, time.perf_counter()
+    asked = [*task.test, *task.outside]
+    logits = fitted.logits(asked)
+    each = 1000 * (time.perf_counter() - begun) / len(asked)
+    return Outcome(
+        probabilities=softmax(logits[: len(task.test)], heat),
+        strangeness=_strangeness(fitted, task, asked, logits, heat) if task.outside else {},
+        trainable_parameters=fitted.trainable_parameters,
+        seconds=seconds,
+        milliseconds_a_text=each,
+    )
+
+
+def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
+    bank = unit(fitted.features([e.text for e in task.train]))
+    shifted = logits - logits.max(1, keepdims=True)
+    return {
+        "1 - highest probability": 1 - softmax(logits, heat).max(1),
+        "energy": -np.log(np.exp(shifted).sum(1)) - logits.max(1),
+        "10th neighbour": distances(unit(fitted.features(asked)), bank),
+    }
+
+
+class _Cheap:
+    """A cheap method on the frozen encoder."""
+
+    def __init__(self, base: Base, arm: str, task: Task) -> None:
+        self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        chosen_by = ([e.text for e in task.validation], task.numbers(task.validation)) if task.validation else None
+        texts = [e.text for e in task.train]
+        self._model = Cheap(
+            arm, lambda some: unit(self.features(some)), texts, task.numbers(task.train), len(task.labels), chosen_by
+        )
+        self.trainable_parameters = self._model.parameters
+
+    def logits(self, texts: list[str]) -> Logits:
+        return np.asarray(np.log(np.maximum(self._model.probabilities(texts), 1e-9)), dtype=np.float32)
+
+    def features(self, texts: list[str]) -> Features:
+        return self._frozen(texts)
+
+
+class _Trained:
+    """A tuned encoder with its head, with a linear head on tuned and frozen features, or mixed with the joined head."""
+
+    def __init__(self, base: Base, arm: str, task: Task) -> None:
+        self._base, self._arm = base, arm
+        self._trainer = Trainer(base, {_FIELD: task.labels}, _rows(task.train), (), recipe(arm, task))
+        self._trainer.fit(lambda what, done: None)
+        self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        self._tuned = cache_by_text(lambda texts: self._trainer.features(texts, half=True))
+        self._head: joined.Joined | Cheap | None = None
+        texts = [e.text for e in task.train]
+        if arm == CONTRASTIVE:
+            self._head = Cheap(PROBE, self._both, texts, task.numbers(task.train), len(task.labels))
+        elif arm == MIXED:
+            learnt = Known(texts, self._frozen(texts), {_FIELD: task.numbers(task.train)}, {})
+            self._head = joined.fit(learnt, {_FIELD: len(task.labels)}, self._known(task))
+        self.trainable_parameters = self._trainer.trainable_parameters
+
+    def features(self, texts: list[str]) -> Features:
+        return self._tuned(texts)
+
+    def logits(self, texts: list[str]) -> Logits:
+        match self._head:
+            case None:
+                return self._own(texts)[_FIELD]
+            case Cheap():
+                return np.asarray(np.log(np.maximum(self._head.probabilities(texts), 1e-9)), dtype=np.float32)
+            case _:
+                return self._head.logits(texts, self._frozen(texts), self._own(texts))[_FIELD]
+
+    def _own(self, texts: list[str]) -> dict[str, Logits]:
+        return self._trainer.logits(texts, self._tuned(texts))
+
+    def _known(self, task: Task) -> Known | None:
+        if not task.validation:
+            return None
+        texts = [e.text for e in task.validation]
+        numbers = {_FIELD: task.numbers(task.validation)}
+        return Known(texts, self._frozen(texts), numbers, self._own(texts))
+
+    def _both(self, texts: list[str]) -> Features:
+        return np.concatenate([unit(self.features(texts)), unit(self._frozen(texts))], axis=1)
+
+
+def recipe(arm: str, task: Task) -> Recipe:
+    """The settings of a trained arm: more epochs where there are fewer rows."""
+    epochs = task.epochs or (6 if len(task.train) > 5000 else 8 if not task.few else 10)
+    common = Recipe(epochs=epochs, patience=epochs, batch=32, head_learning_rate=1e-2, seed=task.seed)
+    match arm:
+        case "full fine-tuning":
+            return replace(common, method="full", learning_rate=1e-4, head_learning_rate=2e-3)
+        case "contrastive LoRA + linear":
+            return replace(common, contrast=1.0, head_learning_rate=2e-3)
+        case _:
+            return common
+
+
+def _rows(examples: Sequence[Example]) -> list[Row]:
+    return [Row(str(i), e.text, str(i), {_FIELD: str(e.label)}, {}) for i, e in enumerate(examples)]

@@ -1,0 +1,55 @@
+"""Adapters over HTTP: list, promote, roll back, shadow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from service import labelling
+from service.dependencies import Administrator, IdempotencyKey, Parts
+from service.labelling import AdaptersOut
+
+router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
+
+AdapterId = Annotated[str, Path(min_length=1, max_length=100)]
+
+
+class ShadowRequest(BaseModel):
+    """Which adapter looks on; null ends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str | None, Field(max_length=100)]
+
+
+@router.get("")
+def list_adapters(parts: Parts, caller: Administrator) -> AdaptersOut:
+    """All adapters with their cards, which one is live, and how aliases moved."""
+    return labelling.listed(parts)
+
+
+@router.post("/rollback")
+def rollback(request: Request, parts: Parts, caller: Administrator, key: IdempotencyKey = None) -> AdaptersOut:
+    """Make the adapter live that was live before; a repeated request with the same key does not roll back twice."""
+    attempt = parts.idempotency.attempt((caller.key_id, "POST", request.url.path), key, {})
+    if first := parts.idempotency.first_answer(attempt):
+        return JSONResponse(first.body, first.status)  # type: ignore[return-value]
+    done = labelling.rollback(parts, caller)
+    with parts.engine.begin() as tx:
+        attempt.keep(tx, 200, done.model_dump(mode="json"))
+    return done
+
+
+@router.put("/shadow")
+def shadow(body: ShadowRequest, parts: Parts, caller: Administrator) -> AdaptersOut:
+    """Let an adapter label the same tickets in the background; replies stay those of the live one."""
+    return labelling.shadow(parts, caller, body.id)
+
+
+@router.post("/{adapter_id}/promote")
+def promote(adapter_id: AdapterId, parts: Parts, caller: Administrator) -> AdaptersOut:
+    """Make an adapter live that the gate has passed, or a baseline; the next request is labelled by it."""
+    return labelling.promote(parts, caller, adapter_id)
