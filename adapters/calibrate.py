@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
+from scipy.stats import binom
 
+from adapters.base import Features
 from adapters.data.rows import Ints
 from adapters.model import Logits, softmax
 
 NEVER = 1.001  # a threshold above every confidence: the field always abstains
 _NEIGHBOURS = 10
+_DOUBT = 0.2  # chance that the stated risk does not hold
 
 
 def temperature(logits: Logits, targets: Ints) -> float:
@@ -24,10 +29,13 @@ def temperature(logits: Logits, targets: Ints) -> float:
 
 
 def threshold(scores: Logits, targets: Ints, risk: float) -> float:
-    """The lowest confidence from which on at most a share `risk` of the accepted labels is wrong.
+    """The lowest confidence from which on labels are wrong at most a share `risk` of the times.
 
-    Split-conformal in form: one wrong label more than was seen is reckoned with, (wrong + 1) / (accepted + 1) <= risk
-    (Vovk et al. 2005; for selection: Jin and Candès 2023), so that few calibration rows make it careful.
+    The bound is the exact one of the binomial (Clopper and Pearson 1934) on the accepted calibration rows, as in
+    selection with guaranteed risk (Geifman and El-Yaniv 2017), said with 80 % confidence: of simulated adapters with
+    232 calibration rows, a one-sided 95 % test on 272 fresh ones then refutes the promise in 3 to 4 %. Split-conformal
+    counting, (wrong + 1) / (accepted + 1) <= risk, is refuted in 8 to 9 %; 95 % confidence in 1 %, and it would abstain
+    two or three times as often (`tests/test_labels.py` repeats the simulation).
 
     Args:
         scores: calibrated probabilities, (rows, labels).
@@ -39,12 +47,11 @@ def threshold(scores: Logits, targets: Ints, risk: float) -> float:
     """
     confidence = np.round(scores.max(1).astype(np.float64), 3)
     wrong = scores.argmax(1) != targets
-    found = NEVER
-    for candidate in np.unique(confidence)[::-1]:
+    for candidate in np.unique(confidence):
         accepted = confidence >= candidate
-        if (wrong[accepted].sum() + 1) / (accepted.sum() + 1) <= risk:
-            found = float(candidate)
-    return round(found, 3)
+        if binom.cdf(int(wrong[accepted].sum()), int(accepted.sum()), risk) <= _DOUBT:
+            return round(float(candidate), 3)
+    return NEVER
 
 
 def distances(features: npt.NDArray[np.float32], bank: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -81,3 +88,31 @@ def idle(thresholds: dict[str, float], labels: dict[str, int]) -> dict[str, str]
         elif value <= 1 / labels[field]:
             found[field] = "never abstains: its threshold lies below the least confidence that there can be"
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the outputs of an adapter are read; see `adapters.model.Manifest`."""
+
+    temperatures: dict[str, float]
+    thresholds: dict[str, float]
+    scope: float
+
+
+def calibration(
+    logits: dict[str, Logits], targets: dict[str, Ints], far: Features, risk: float, refused: float
+) -> Calibration:
+    """Everything that is set on calibration rows.
+
+    Args:
+        logits: field -> (rows, labels).
+        targets: field -> (rows,) right label numbers.
+        far: distances of the rows to the bank, (rows,).
+        risk: see `threshold`.
+        refused: see `scope`.
+    """
+    heat = {name: temperature(found, targets[name]) for name, found in logits.items()}
+    scores = {name: softmax(found, heat[name]) for name, found in logits.items()}
+    return Calibration(
+        heat, {name: threshold(found, targets[name], risk) for name, found in scores.items()}, scope(far, refused)
+    )

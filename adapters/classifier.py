@@ -80,6 +80,11 @@ class AdapterClassifier:
         self._adapter.prove(*self._features(list(GOLDEN)))
 
     @property
+    def folder(self) -> Path:
+        """Where it was loaded from."""
+        return self._adapter.folder
+
+    @property
     def manifest(self) -> Manifest:
         """What the adapter is bound to."""
         return self._adapter.manifest
@@ -102,14 +107,17 @@ class AdapterClassifier:
 
     def scores(self, texts: list[str]) -> Scored:
         """Calibrated probabilities and distances of texts, before anything is decided."""
-        manifest, (frozen, features) = self._adapter.manifest, self._features(texts)
-        logits = self._adapter.logits(texts, frozen, features)
-        far = distances(unit(features), self._adapter.bank)
+        manifest, (logits, far) = self._adapter.manifest, self.raw(texts)
         return Scored(
             fields={name: softmax(found, manifest.temperatures[name]) for name, found in logits.items()},
             distances=far,
             outside=far.round(3) > manifest.scope,
         )
+
+    def raw(self, texts: list[str]) -> tuple[dict[str, Logits], Features]:
+        """Uncalibrated outputs, field -> (texts, labels), and distances to what was learnt, (texts,)."""
+        frozen, features = self._features(texts)
+        return self._adapter.logits(texts, frozen, features), distances(unit(features), self._adapter.bank)
 
     def _features(self, texts: list[str]) -> tuple[Features, Features]:
         """Under the untouched base and under what was tuned, (texts, dimensions) each."""

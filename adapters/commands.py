@@ -88,6 +88,33 @@ def card(
     _card(spec, folder or spec.folder / "adapter", data)
 
 
+@app.command()
+def calibrate(
+    domain: DomainName = "support",
+    folder: Annotated[Path | None, typer.Option(help="Adapter folder; default: the domain's adapter/.")] = None,
+    data: Data = None,
+    risk: Annotated[float, typer.Option(min=0.001, max=0.5, help="Wrong labels accepted, as a share.")] = 0.05,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; default: the same one.")] = None,
+) -> None:
+    """Set the thresholds of an adapter anew, for another risk. Its weights stay, its id changes.
+
+    Example: `formfact adapters calibrate --risk 0.1 --out /tmp/adapter`
+    """
+    from adapters.classifier import AdapterClassifier
+    from adapters.data import rows
+    from adapters.encoder import Encoder
+    from adapters.train import calibrating, recalibrate
+
+    spec = load_domain(domain)
+    split = rows.split(rows.load((data or spec.folder / "tickets") / "train.jsonl", spec.label_names))
+    source = folder or spec.folder / "adapter"
+    classifier = AdapterClassifier(Encoder(spec.encoder), source, spec)
+    done = recalibrate(classifier, calibrating(split), risk, out or source)
+    for name, threshold in done.thresholds.items():
+        told = "always abstains" if threshold > 1 else f"abstains below {threshold:.3f}"
+        Console().print(f"{name}: {told}", highlight=False)
+
+
 def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     from adapters.card import evaluate, verdict, write_card
     from adapters.classifier import AdapterClassifier

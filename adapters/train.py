@@ -14,11 +14,13 @@ import numpy as np
 from safetensors.numpy import save_file
 from torch import nn
 
-from adapters import calibrate, joined
+from adapters import joined
 from adapters.base import Base, Features, unit
+from adapters.calibrate import Calibration, calibration, distances
+from adapters.classifier import AdapterClassifier
 from adapters.data.rows import Fields, Row, Split, targets
 from adapters.joined import Known
-from adapters.model import GOLDEN, Logits, Manifest, softmax, write_manifest
+from adapters.model import GOLDEN, Logits, Manifest, write_manifest
 from adapters.recipe import Recipe
 from adapters.trainer import Progress, Trainer, features_under
 from domains.spec import InvalidInput
@@ -75,12 +77,20 @@ def train(
             recipe=asdict(recipe),
             fields=dict(fields),
             risk=recipe.risk,
-            **fitted.calibration(recipe),
+            **asdict(fitted.calibration(recipe)),
         )
         shutil.rmtree(out, ignore_errors=True)
         folder.rename(out)
     checkpoint.unlink(missing_ok=True)
     return manifest
+
+
+def calibrating(split: Split) -> tuple[Row, ...]:
+    """The rows kept for calibration, and those by which epochs were chosen.
+
+    Every row tightens the bounds, and choosing among a handful of epochs biases them little.
+    """
+    return (*split.calibration, *split.validation)
 
 
 def learnable(fields: Fields, split: Split) -> None:
@@ -143,19 +153,13 @@ class _Fitted:
         golden = json.dumps({"texts": GOLDEN, "logits": logits}, indent=1)
         (folder / "golden.json").write_text(golden + "\n", encoding="utf-8")
 
-    def calibration(self, recipe: Recipe) -> dict[str, object]:
-        """Temperatures, thresholds and scope, from the calibration rows."""
-        rows = self._split.calibration
+    def calibration(self, recipe: Recipe) -> Calibration:
+        """Temperatures, thresholds and scope."""
+        rows = calibrating(self._split)
         texts = [row.text for row in rows]
-        logits, wanted = self._logits(texts), targets(self._fields, rows)
-        heat = {name: calibrate.temperature(logits[name], wanted[name]) for name in logits}
-        scores = {name: softmax(logits[name], heat[name]) for name in logits}
-        far = calibrate.distances(unit(self._under(self._network, texts)), self._bank)
-        return {
-            "temperatures": heat,
-            "thresholds": {name: calibrate.threshold(scores[name], wanted[name], recipe.risk) for name in scores},
-            "scope": calibrate.scope(far, recipe.refused_in_scope),
-        }
+        far = distances(unit(self._under(self._network, texts)), self._bank)
+        wanted = targets(self._fields, rows)
+        return calibration(self._logits(texts), wanted, far, recipe.risk, recipe.refused_in_scope)
 
     def _logits(self, texts: list[str]) -> dict[str, Logits]:
         return self._joined.logits(texts, self._under(self._base.network, texts), self._tuned(texts))
@@ -167,3 +171,27 @@ class _Fitted:
 
     def _under(self, network: nn.Module, texts: list[str]) -> Features:
         return features_under(self._base, network, texts)
+
+
+def recalibrate(classifier: AdapterClassifier, rows: Sequence[Row], risk: float, out: Path) -> Manifest:
+    """Set temperatures and thresholds anew, for another risk or on other rows; the weights stay, the id changes.
+
+    Args:
+        classifier: the adapter as it is.
+        rows: to calibrate with; the adapter has not learnt from them.
+        risk: share of wrong labels that is accepted.
+        out: the folder to write, whole or not at all.
+    """
+    texts = [row.text for row in rows]
+    logits, far = classifier.raw(texts)
+    manifest = classifier.manifest
+    refused = float(manifest.recipe["refused_in_scope"])
+    found = calibration(logits, targets(manifest.fields, rows), far, risk, refused)
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        folder = Path(scratch) / "adapter"
+        shutil.copytree(classifier.folder, folder, ignore=shutil.ignore_patterns("card.*", "adapter.json"))
+        kept = manifest.model_dump(exclude={"files", "risk", "temperatures", "thresholds", "scope"})
+        done = write_manifest(folder, **kept, risk=risk, **asdict(found))
+        shutil.rmtree(out, ignore_errors=True)
+        folder.rename(out)
+    return done

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from adapters import calibrate, joined
 from adapters.calibrate import NEVER, distances, idle, scope, threshold
@@ -53,14 +54,31 @@ def test_long_and_odd_texts_take_no_longer_than_reading_them(text):
     assert time.process_time() - begun < 5
 
 
-def test_a_threshold_reckons_with_one_more_wrong_label_than_was_seen():
-    sure = np.tile(np.array([[0.9, 0.1]], np.float32), (19, 1))
-    right = np.zeros(19, np.int64)
-    assert threshold(sure, right, 0.05) == pytest.approx(0.9), "(0 + 1) / (19 + 1) is 5 %"
-    assert threshold(sure[:18], right[:18], 0.05) == NEVER, "18 rows are too few to promise 5 %"
+def test_a_threshold_promises_no_more_than_its_rows_can_show():
+    sure = np.tile(np.array([[0.9, 0.1]], np.float32), (32, 1))
+    right = np.zeros(32, np.int64)
+    assert threshold(sure, right, 0.05) == pytest.approx(0.9), "0.95 to the 32nd is below 0.2"
+    assert threshold(sure[:31], right[:31], 0.05) == NEVER, "31 rows are too few"
     mixed = np.concatenate([sure, np.tile(np.array([[0.6, 0.4]], np.float32), (5, 1))])
-    assert threshold(mixed, np.array([0] * 19 + [1] * 5), 0.05) == pytest.approx(0.9)
-    assert threshold(mixed, np.array([0] * 24), 0.05) == pytest.approx(0.6)
+    assert threshold(mixed, np.array([0] * 32 + [1] * 5), 0.05) == pytest.approx(0.9)
+    assert threshold(mixed, np.array([0] * 37), 0.05) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("skill", [1.5, 3, 6])
+def test_a_promised_risk_is_seldom_refuted_on_rows_that_nobody_saw(skill):
+    """At most one simulated adapter in twenty, which is what the test on the holdout errs by itself."""
+    draw, refuted, covered = np.random.default_rng(1), 0, 0.0
+    for _ in range(300):
+        chance = draw.beta(skill, 1, size=232 + 272) * 0.6 + 0.4
+        scores = np.stack([chance, np.zeros_like(chance)], axis=1).astype(np.float32)
+        wrong = (draw.uniform(size=len(chance)) > chance).astype(np.int64)
+        accepted = scores[232:, 0] >= threshold(scores[:232], wrong[:232], 0.05)
+        covered += accepted.mean() / 300
+        if accepted.any():
+            bad = int(wrong[232:][accepted].sum())
+            refuted += binomtest(bad, int(accepted.sum()), 0.05, alternative="greater").pvalue < 0.05
+    assert refuted <= 0.05 * 300
+    assert covered > {1.5: 0.05, 3: 0.2, 6: 0.45}[skill], "and it does not buy that by abstaining always"
 
 
 def test_thresholds_that_divide_nothing_are_told():
