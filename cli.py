@@ -21,6 +21,8 @@ app = typer.Typer(
 
 def _assemble() -> None:
     from adapters.commands import app as adapters
+    from adapters.data.commands import app as data
+    from adapters.data.commands import readiness
     from domains.commands import app as domains
     from evals.bench_commands import app as bench
     from evals.commands import app as evals
@@ -32,6 +34,8 @@ def _assemble() -> None:
     app.add_typer(bench, name="bench", help="Benchmarks on public data sets, or on your own.")
     commands.add_to(app)
     document_commands.add_to(app, _preview)
+    adapters.command()(readiness)
+    app.add_typer(data, name="data", help="Data sets: checked, versioned, with a sealed holdout.")
     adapter_commands.add_to(adapters, _gate)
 
 

@@ -52,11 +52,11 @@ class Joined:
 
     def logits(self, texts: list[str], frozen: Features, tuned: Mapping[str, Logits]) -> dict[str, Logits]:
         """Field -> (texts, labels): this head's logits, or where a tuned one speaks too, log-probabilities of both."""
-        inputs = _inputs(texts, frozen, self.tensors["rarity"])
+        read = _inputs(texts, frozen, self.tensors["rarity"])
         mix = float(self.tensors["mix"][0])
         found = {}
         for name in (key.removesuffix(".weight") for key in self.tensors if key.endswith(".weight")):
-            own = _scores(inputs, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"])
+            own = _scores(read, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"])
             found[name] = mixture(tuned[name], own, mix) if tuned else own
         return found
 
@@ -69,13 +69,11 @@ def fit(learnt: Known, labels: Mapping[str, int], validation: Known | None) -> J
         labels: field -> how many labels there are.
         validation: rows to choose by; None: middle strength, even mixture.
     """
-    counts = _counted(learnt.texts)
-    seen = np.asarray((counts > 0).sum(0)).ravel()
-    rarity = np.log((1 + len(learnt.texts)) / (1 + seen)).astype(np.float32) + 1
-    inputs = _inputs(learnt.texts, learnt.frozen, rarity)
+    rarity = _rarity(learnt.texts)
+    read = _inputs(learnt.texts, learnt.frozen, rarity)
     candidates = []
     for strength in _STRENGTHS if validation else _STRENGTHS[:1]:
-        heads = {name: _head(inputs, numbers, labels[name], strength) for name, numbers in learnt.targets.items()}
+        heads = {name: _head(read, numbers, labels[name], strength) for name, numbers in learnt.targets.items()}
         tensors = {f"{name}.weight": head[0] for name, head in heads.items()}
         tensors |= {f"{name}.bias": head[1] for name, head in heads.items()} | {"rarity": rarity}
         candidates += [Joined({**tensors, "mix": np.array([weight], np.float32)}) for weight in _weights(validation)]
@@ -90,9 +88,19 @@ def _weights(validation: Known | None) -> tuple[float, ...]:
     return _WEIGHTS if validation.tuned else (1.0,)
 
 
+def inputs(texts: list[str], frozen: Features) -> csr_matrix:
+    """What the joined head reads of texts, rarity counted over the same texts: (texts, dimensions + buckets)."""
+    return _inputs(texts, frozen, _rarity(texts))
+
+
 def mixture(tuned: Logits, joined: Logits, weight: float) -> Logits:
     """Weighted geometric mean of two softmaxes, unnormalised: (texts, labels)."""
     return np.asarray((1 - weight) * _log_softmax(tuned) + weight * _log_softmax(joined), dtype=np.float32)
+
+
+def _rarity(texts: list[str]) -> Features:
+    seen = np.asarray((_counted(texts) > 0).sum(0)).ravel()
+    return np.asarray(np.log((1 + len(texts)) / (1 + seen)) + 1, dtype=np.float32)
 
 
 def _inputs(texts: list[str], frozen: Features, rarity: Features) -> csr_matrix:
@@ -114,18 +122,18 @@ def _norms(rows: csr_matrix) -> Features:
     return np.asarray(np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel()), dtype=np.float32)
 
 
-def _head(inputs: csr_matrix, numbers: Ints, labels: int, strength: float) -> tuple[Features, Features]:
-    fitted = LogisticRegression(C=strength, max_iter=1000).fit(inputs, numbers)
+def _head(read: csr_matrix, numbers: Ints, labels: int, strength: float) -> tuple[Features, Features]:
+    fitted = LogisticRegression(C=strength, max_iter=1000).fit(read, numbers)
     weight, bias = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
         weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
-    own = np.zeros((labels, inputs.shape[1]), np.float32), np.full(labels, -30.0, np.float32)  # what no row has: never
+    own = np.zeros((labels, read.shape[1]), np.float32), np.full(labels, -30.0, np.float32)  # what no row has: never
     own[0][fitted.classes_], own[1][fitted.classes_] = weight, bias
     return own
 
 
-def _scores(inputs: csr_matrix, weight: Features, bias: Features) -> Logits:
-    return np.asarray(inputs @ weight.T.astype(np.float32) + bias, dtype=np.float32)
+def _scores(read: csr_matrix, weight: Features, bias: Features) -> Logits:
+    return np.asarray(read @ weight.T.astype(np.float32) + bias, dtype=np.float32)
 
 
 def _loss(joined: Joined, rows: Known) -> float:
