@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from adapters.registry import LIVE
 from domains.spec import NotConfigured
 from evals.cases import Case, load
 from ingest.commands import ingest_folder, status
@@ -28,6 +29,7 @@ from retrieval.contents import Published
 from retrieval.instants import parse_instant, show_instant
 from service.build import Services, build
 from service.keys import SCOPES, Caller
+from service.prepare import take_in_adapter
 from service.reply import RespondRequest
 from service.settings import Settings
 
@@ -46,7 +48,7 @@ def preview(settings: Settings, path: Path, stated: Metadata, console: Console) 
         )
     with tempfile.TemporaryDirectory(prefix="formfact-dry-run-") as folder:
         with console.status("Copying the catalog"):
-            services = _copy(settings, Path(folder))
+            services = _copy(settings, Path(folder), console)
         try:
             outcomes = _compare(services, path, stated, console)
         finally:
@@ -55,13 +57,17 @@ def preview(settings: Settings, path: Path, stated: Metadata, console: Console) 
     return outcomes
 
 
-def _copy(settings: Settings, folder: Path) -> Services:
+def _copy(settings: Settings, folder: Path, console: Console) -> Services:
     source = settings.home / "formfact.db"
     if source.is_file():
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(folder / "formfact.db")) as new:
             old.backup(new)
+    if (adapters := settings.home / "adapters").is_dir():
+        (folder / "adapters").symlink_to(adapters.resolve())  # read and never written here
     services = build(settings.model_copy(update={"home": folder}))
     services.publisher.upkeep.start()
+    if services.registry.target(LIVE) is None:  # a home that no service has prepared yet
+        take_in_adapter(services, console)
     return services
 
 

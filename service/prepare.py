@@ -24,7 +24,7 @@ def prepare(services: Services, console: Console) -> None:
         )
     folder, mark = services.domain.folder / "documents", services.settings.home / "shipped-documents.sha256"
     services.local_key  # noqa: B018 -- made on the first look
-    _adapter(services, console)
+    take_in_adapter(services, console)
     wanted = _fingerprint(folder)
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return
@@ -34,7 +34,7 @@ def prepare(services: Services, console: Console) -> None:
         mark.write_text(wanted, encoding="utf-8")
 
 
-def _adapter(services: Services, console: Console) -> None:
+def take_in_adapter(services: Services, console: Console) -> None:
     """Take in the adapter that the domain ships with; in a fresh home it is live, later somebody promotes it.
 
     Raises:

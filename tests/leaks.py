@@ -19,12 +19,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from rich.console import Console
 
 from domains.spec import load_domain
 from ingest.drafting import Submission
 from ingest.metadata import stated
 from service.api import create_app
 from service.build import Services, build
+from service.prepare import take_in_adapter
 from service.settings import Settings
 
 SUBJECTS = ["harbour pass", "lantern permit", "courier slot", "vault lease", "parcel scan"]
@@ -134,6 +136,7 @@ def main() -> None:
     asked = parser.parse_args()
     home = Path(tempfile.mkdtemp())
     services = build(Settings(home=home), load_domain("support"))
+    take_in_adapter(services, Console(quiet=True))
     services.publisher.upkeep.start()
     print(json.dumps(look(services, asked.times, asked.seed), indent=1))
     services.close()

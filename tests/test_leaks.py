@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
 from service.build import build
+from service.prepare import take_in_adapter
 from service.settings import Settings
 from tests.leaks import look
 
@@ -13,6 +15,7 @@ from tests.leaks import look
 def test_no_forbidden_word_comes_out(tmp_path, domain, encoder, times):
     services = build(Settings(home=tmp_path), domain, encoder)
     services.publisher.upkeep.start()
+    take_in_adapter(services, Console(quiet=True))
     figures = look(services, times)
     services.close()
     assert figures["forbidden words"] == 0
