@@ -116,8 +116,15 @@ def verdict(field: FieldFigures) -> str:
         words = f"Tuning beats the best cheap method ({best}) by {lift:+.3f}."
     else:
         words = f"**Tuning loses to {best} ({lift:+.3f}).**"
+    return f"{words} {_abstention(field)} Coverage at 5 % risk: {field.coverage_at_5_percent_risk:.0%}."
+
+
+def _abstention(field: FieldFigures) -> str:
     kept = field.accuracy_when_not_abstaining
+    if kept is None:
+        return "Always abstains: its calibration rows cannot show the accepted risk."
+    refuted = "is refuted" if field.risk_p < SIGNIFICANT else "is not refuted"
     return (
-        f"{words} Abstains on {field.abstained:.0%}; right on {0.0 if kept is None else kept:.1%} of the rest. "
-        f"Coverage at 5 % risk: {field.coverage_at_5_percent_risk:.0%}."
+        f"Abstains on {field.abstained:.0%}; right on {kept:.1%} of the rest, "
+        f"so that the accepted risk {refuted} (one-sided p {field.risk_p:.2f})."
     )
