@@ -114,6 +114,10 @@ class AdapterClassifier:
             outside=far.round(3) > manifest.scope,
         )
 
+    def logits(self, texts: list[str], frozen: Features, features: Features) -> dict[str, Logits]:
+        """Uncalibrated outputs from features that are known; see `Adapter.logits`."""
+        return self._adapter.logits(texts, frozen, features)
+
     def raw(self, texts: list[str]) -> tuple[dict[str, Logits], Features]:
         """Uncalibrated outputs, field -> (texts, labels), and distances to what was learnt, (texts,)."""
         frozen, features = self._features(texts)

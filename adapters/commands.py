@@ -115,6 +115,39 @@ def calibrate(
         Console().print(f"{name}: {told}", highlight=False)
 
 
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="A folder to make.")],
+    domain: DomainName = "support",
+    folder: Annotated[Path | None, typer.Option(help="Adapter folder; default: the domain's adapter/.")] = None,
+    to: Annotated[str, typer.Option(help="peft, or onnx: int8, measured on rows that it did not learn from.")] = "peft",
+) -> None:
+    """Write an adapter for other programs.
+
+    Examples: `formfact adapters export /tmp/peft` · `formfact adapters export /tmp/onnx --to onnx`
+    """
+    from dataclasses import asdict
+
+    from adapters.classifier import AdapterClassifier
+    from adapters.data import rows
+    from adapters.encoder import Encoder
+    from adapters.export import to_onnx, to_peft
+    from adapters.train import calibrating
+    from domains.spec import InvalidInput
+
+    if to not in ("peft", "onnx"):
+        raise InvalidInput(f"--to: `{to}` is not known.", "Say peft or onnx.", "to")
+    spec = load_domain(domain)
+    encoder = Encoder(spec.encoder)
+    classifier = AdapterClassifier(encoder, folder or spec.folder / "adapter", spec)
+    if to == "peft":
+        to_peft(classifier, out)
+        return
+    split = rows.split(rows.load(spec.folder / "tickets" / "train.jsonl", spec.label_names))
+    for name, value in asdict(to_onnx(classifier, encoder, calibrating(split), out)).items():
+        Console().print(f"{name.replace('_', ' ')}: {value}", highlight=False)
+
+
 def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     from adapters.card import evaluate, verdict, write_card
     from adapters.classifier import AdapterClassifier
