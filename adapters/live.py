@@ -42,7 +42,7 @@ class Live:
     def __init__(self, registry: Registry, encoder: Encoder, domain: Domain) -> None:
         self._registry, self._encoder, self._domain = registry, encoder, domain
         self._loaded: dict[str, Classifier] = {}  # in the order of their last use
-        self._lock = threading.Lock()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
 
     def current(self) -> Classifier:
         """See `Source`.
@@ -63,12 +63,25 @@ class Live:
             NotFound: there is none of that id.
             IntegrityError: see `AdapterClassifier`.
         """
+        found = self._used(adapter)
+        if found is None:
+            with self._loading:  # others go on labelling meanwhile
+                found = self._used(adapter) or self._made(adapter)
+                self._keep(adapter, found)
+        return found
+
+    def _used(self, adapter: str) -> Classifier | None:
         with self._lock:
-            found = self._loaded.pop(adapter, None) or self._made(adapter)
-            self._loaded[adapter] = found
+            found = self._loaded.pop(adapter, None)
+            if found is not None:
+                self._loaded[adapter] = found
+            return found
+
+    def _keep(self, adapter: str, made: Classifier) -> None:
+        with self._lock:
+            self._loaded[adapter] = made
             for old in list(self._loaded)[:-_KEPT]:
                 del self._loaded[old]
-        return found
 
     def _made(self, adapter: str) -> Classifier:
         if adapter == ZERO_SHOT:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from adapters import joined
-from adapters.base import Base, Features, SentenceBase, cache_by_text, unit
+from adapters.base import SHIPPED, Base, Features, SentenceBase, cache_by_text, unit
 from adapters.baselines import JOINED, MAJORITY, METHODS, NEAREST, PROBE, WORDS, Cheap
 from adapters.calibrate import distances, temperature
 from adapters.data.rows import Ints, Row
+from adapters.decoder import QuantizedDecoder
 from adapters.joined import Known
 from adapters.metrics import Floats
 from adapters.model import Logits, softmax
@@ -27,9 +29,10 @@ from domains.spec import InvalidInput
 from evals.benchmarks import Example
 
 CONTRASTIVE, LORA, MIXED, FULL = "contrastive LoRA + linear", "LoRA", "LoRA + joined", "full fine-tuning"
-ARMS = (*METHODS, CONTRASTIVE, LORA, MIXED, FULL)
+QLORA = "QLoRA, 4-bit decoder"  # compared where a decoder is given
+ARMS = (*METHODS, CONTRASTIVE, LORA, MIXED, FULL, QLORA)
 # Cheapest first, by what training and an answer take: of arms that no test tells apart, the first is recommended.
-BY_COST = (MAJORITY, WORDS, NEAREST, PROBE, JOINED, LORA, CONTRASTIVE, MIXED, FULL)
+BY_COST = (MAJORITY, WORDS, NEAREST, PROBE, JOINED, LORA, CONTRASTIVE, MIXED, FULL, QLORA)
 _FEW = 20  # rows a label; up to here nothing is held out, and the labels' names are examples too
 _HELD, _HELD_AT_MOST = 10, 300  # one row in so many is held out for settings and temperature, and no more than that
 _FIELD = "label"
@@ -46,6 +49,7 @@ class Task:
     outside: tuple[str, ...]
     seed: int
     epochs: int | None = None  # None: by the number of rows
+    decoder: str | None = None  # a folder or .gguf file, for the arm that tunes one
 
     @property
     def few(self) -> bool:
@@ -96,7 +100,7 @@ def run(arm: str, task: Task) -> Outcome:
     """
     if arm not in ARMS:
         raise InvalidInput(f"There is no arm `{arm}`.", f"There are: {', '.join(ARMS)}.", "arms")
-    base, task, begun = SentenceBase("all-MiniLM-L6-v2"), task.held(), time.perf_counter()
+    base, task, begun = _base(arm, task), task.held(), time.perf_counter()
     fitted: _Fitted = _Cheap(base, arm, task) if arm in METHODS else _Trained(base, arm, task)
     heat = 1.0
     if task.validation:
@@ -112,6 +116,14 @@ def run(arm: str, task: Task) -> Outcome:
         seconds=seconds,
         milliseconds_a_text=each,
     )
+
+
+def _base(arm: str, task: Task) -> Base:
+    if arm != QLORA:
+        return SentenceBase(SHIPPED)
+    if task.decoder is None:
+        raise InvalidInput("QLoRA needs a decoder.", "Say --decoder FOLDER or FILE.gguf.", "decoder")
+    return QuantizedDecoder(Path(task.decoder))
 
 
 def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:

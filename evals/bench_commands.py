@@ -33,6 +33,7 @@ def classify(
     rows: Annotated[int | None, typer.Option(min=2, help="So many rows in all, likewise.")] = None,
     curve: Annotated[bool, typer.Option("--curve", help="Learning curves at 50, 100, 300 and 900 rows.")] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of the trained arms; default: their own.")] = None,
+    decoder: Annotated[Path | None, typer.Option(help="Tune this decoder too, by QLoRA: a folder or .gguf.")] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for results, report and plots; runs in it are not repeated.")
     ] = Path("bench"),
@@ -50,12 +51,14 @@ def classify(
     from evals.classify import compare
 
     found = load(data, label)
-    chosen, command = _arms(arms), shlex.join(["formfact", *sys.argv[1:]])
+    chosen, command = _arms(arms, decoder is not None), shlex.join(["formfact", *sys.argv[1:]])
     out.mkdir(parents=True, exist_ok=True)
     curves = {}
     for size in _CURVE if curve else (rows,):
         title = f"{shots} rows a label" if shots else f"{size} rows" if size else "all rows"
-        summaries = compare(found, chosen, seeds, (size, shots), epochs, out / "runs", _tracked)
+        summaries = compare(
+            found, chosen, seeds, (size, shots), epochs, out / "runs", _tracked, decoder and str(decoder)
+        )
         curves[size] = summaries
         stem = out / f"{found.name}-{title.replace(' ', '-')}"
         text = report.markdown(found, title, summaries, command)
@@ -75,19 +78,16 @@ def _tracked(pairs: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         yield arm, seed
 
 
-def _arms(stated: str | None) -> list[str]:
+def _arms(stated: str | None, with_decoder: bool) -> list[str]:
+    """The arms that are called by any part of their names, or exactly; all that can run by default."""
     from domains.spec import InvalidInput
-    from evals.arms import ARMS
+    from evals.arms import ARMS, QLORA
 
-    if stated is None:
-        return list(ARMS)
-    wanted = [part.strip().casefold() for part in stated.split(",") if part.strip()]
-    for part in wanted:
-        if not any(part in arm.casefold() for arm in ARMS):
-            raise InvalidInput(f"--arms: nothing is called {part}.", f"There are: {', '.join(ARMS)}.", "arms")
-    exact = [arm for arm in ARMS if arm.casefold() in wanted]
-    return [
-        arm
-        for arm in ARMS
-        if any(p in arm.casefold() for p in wanted if p not in {e.casefold() for e in exact}) or arm in exact
-    ]
+    there = [arm for arm in ARMS if with_decoder or arm != QLORA]
+    chosen: set[str] = set()
+    for part in (p.strip().casefold() for p in (stated or "").split(",") if p.strip()):
+        found = [a for a in there if a.casefold() == part] or [a for a in there if part in a.casefold()]
+        if not found:
+            raise InvalidInput(f"--arms: nothing is called {part}.", f"There are: {', '.join(there)}.", "arms")
+        chosen |= set(found)
+    return [arm for arm in there if arm in chosen] or there

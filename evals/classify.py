@@ -9,7 +9,7 @@ import resource
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from adapters.metrics import calibration_error, coverage_at_risk, scores
 from domains.spec import Unavailable
-from evals.arms import BY_COST, Outcome, Task, run
+from evals.arms import BY_COST, QLORA, Outcome, Task, run
 from evals.benchmarks import Benchmark
 
 _VERSION = 1  # of what a run means: results of another are not reused
@@ -72,6 +72,7 @@ def compare(
     epochs: int | None,
     store: Path,
     track: Callable[[list[tuple[str, int]]], Iterator[tuple[str, int]]],
+    decoder: str | None = None,
 ) -> list[Summary]:
     """Run every arm with every seed, or take the result that lies in `store`.
 
@@ -83,6 +84,7 @@ def compare(
         epochs: of the trained arms; None: their own.
         store: a folder of results; a file a run.
         track: shows how far it is.
+        decoder: for the arm that tunes one.
 
     Raises:
         Unavailable: a run was killed, for want of memory most likely.
@@ -90,7 +92,7 @@ def compare(
     store.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Run]] = {arm: [] for arm in arms}
     for arm, seed in track([(arm, seed) for arm in arms for seed in range(seeds)]):
-        task = _task(data, seed, draw, epochs)
+        task = replace(_task(data, seed, draw, epochs), decoder=decoder if arm == QLORA else None)
         path = store / f"{_name(arm, task, data)}.json"
         if not path.is_file():
             _keep(path, _apart(arm, task, data))
