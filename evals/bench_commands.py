@@ -57,7 +57,7 @@ def classify(
     for size in _CURVE if curve else (rows,):
         title = f"{shots} rows a label" if shots else f"{size} rows" if size else "all rows"
         summaries = compare(
-            found, chosen, seeds, (size, shots), epochs, out / "runs", _tracked, decoder and str(decoder)
+            found, chosen, seeds, (size, shots), epochs, out / "runs", _tracked, str(decoder) if decoder else None
         )
         curves[size] = summaries
         stem = out / f"{found.name}-{title.replace(' ', '-')}"
