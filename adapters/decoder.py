@@ -45,7 +45,8 @@ class QuantizedDecoder:
                 self.network: nn.Module = prepare_model_for_kbit_training(packed, use_gradient_checkpointing=False)
         except (OSError, ValueError, ImportError) as error:
             raise NotConfigured(
-                f"The decoder {source} cannot be loaded: {error}", "Give a folder of safetensors, or a .gguf file."
+                f"The decoder {source} cannot be loaded: {error}",
+                "Give a folder of safetensors, or a .gguf file; `pip install formfact[qlora]` brings what is needed.",
             ) from error
         self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
         self._tokenizer.padding_side = "right"

@@ -9,8 +9,9 @@ import structlog
 
 from adapters.classifier import AdapterClassifier, Classifier
 from adapters.encoder import Encoder
-from adapters.registry import LIVE, Registry
-from adapters.zero_shot import ZERO_SHOT, ZeroShot
+from adapters.registry import Registry
+from adapters.tables import LIVE, ZERO_SHOT
+from adapters.zero_shot import ZeroShot
 from domains.spec import Domain, NotConfigured
 
 _KEPT = 3  # live, previous and shadow; a merged copy of the shipped base takes 90 MB

@@ -15,12 +15,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, delete, desc, insert, select, update
 
-from adapters.store import BASELINES, AdapterStore
-from adapters.tables import aliases, moves
-from adapters.zero_shot import ZERO_SHOT
+from adapters.store import AdapterStore
+from adapters.tables import BASELINES, LIVE, PREVIOUS, SHADOW, ZERO_SHOT, aliases, moves
 from domains.spec import Conflict, InvalidInput
-
-LIVE, PREVIOUS, SHADOW = "live", "previous", "shadow"
 
 
 @dataclass(frozen=True, slots=True)

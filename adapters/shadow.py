@@ -13,8 +13,8 @@ from sqlalchemy import Engine, insert, select, update
 
 from adapters.classifier import Labels
 from adapters.live import Live
-from adapters.registry import SHADOW, Registry
-from adapters.tables import agreement
+from adapters.registry import Registry
+from adapters.tables import LIVE, SHADOW, agreement
 from domains.spec import FormfactError
 
 _WAITING = 64  # tickets; a busy service shows the shadow a sample
@@ -45,7 +45,7 @@ class Shadow:
         """What is known of the present shadow against the present live adapter: field -> seen, agreed (share)."""
         aliases = self._registry.aliases()
         wanted = select(agreement).where(
-            agreement.c.shadow == aliases.get(SHADOW, ""), agreement.c.live == aliases.get("live", "")
+            agreement.c.shadow == aliases.get(SHADOW, ""), agreement.c.live == aliases.get(LIVE, "")
         )
         with self._engine.connect() as connection:
             found = connection.execute(wanted).all()

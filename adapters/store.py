@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from adapters.model import Adapter
-from adapters.zero_shot import ZERO_SHOT
+from adapters.tables import BASELINES
 from domains.spec import Conflict, Domain, IntegrityError, NotFound
 
-BASELINES = (ZERO_SHOT,)
 _ID = re.compile(r"[a-z][a-z0-9-]{0,40}@[0-9a-f]{12}")
 
 

@@ -1,8 +1,12 @@
-"""The registry's tables: which adapter an alias names, how it came to, and what the shadow saw."""
+"""The registry's names and tables: which adapter an alias names, how it came to, and what the shadow saw."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table
+
+LIVE, PREVIOUS, SHADOW = "live", "previous", "shadow"  # the aliases
+ZERO_SHOT = "baseline:zero-shot"
+BASELINES = (ZERO_SHOT,)  # what is always there and needs no training
 
 metadata = MetaData()
 

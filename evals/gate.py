@@ -14,7 +14,8 @@ from scipy.stats import binomtest
 
 from adapters.classifier import AdapterClassifier, Classifier
 from adapters.live import Pinned
-from adapters.store import BASELINES, AdapterStore, Verdict
+from adapters.store import AdapterStore, Verdict
+from adapters.tables import BASELINES
 from adapters.zero_shot import ZeroShot
 from domains.seal import fingerprint
 from domains.spec import load_domain

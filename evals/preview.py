@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from adapters.registry import LIVE
+from adapters.tables import LIVE
 from domains.spec import NotConfigured
 from evals.cases import Case, load
 from ingest.commands import ingest_folder, status

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from adapters.registry import LIVE, SHADOW
-from adapters.store import BASELINES
+from adapters.tables import BASELINES, LIVE, SHADOW
 from domains.spec import Conflict
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from adapters.registry import LIVE
-from adapters.zero_shot import ZERO_SHOT
+from adapters.tables import LIVE, ZERO_SHOT
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
 from service.build import Services

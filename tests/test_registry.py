@@ -9,9 +9,8 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from adapters.registry import LIVE, PREVIOUS
 from adapters.store import Verdict
-from adapters.zero_shot import ZERO_SHOT
+from adapters.tables import LIVE, PREVIOUS, ZERO_SHOT
 from domains.spec import Conflict, IntegrityError, NotFound
 from service.api import create_app
 from service.build import build
