@@ -58,3 +58,9 @@ def test_a_second_process_is_refused_by_name(tmp_path):
         done = formfact("documents", FORMFACT_HOME=str(tmp_path))
     assert done.returncode == 1
     assert str(os.getpid()) in done.stderr
+
+
+def test_a_client_of_the_running_service_loads_no_model():
+    code = "import service.remote, service.adapter_commands, sys; print([m for m in ('torch', 'peft', 'chromadb') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
