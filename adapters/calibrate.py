@@ -57,7 +57,7 @@ def threshold(scores: Logits, targets: Ints, risk: float) -> float:
 def distances(features: npt.NDArray[np.float32], bank: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """How far texts are from everything that was learnt: cosine distance to the tenth nearest row of the bank, 0..2.
 
-    Sun et al. 2022; chosen by measurement over energy, Mahalanobis and highest probability, see docs/labels.md.
+    Sun et al. 2022. `formfact bench classify` tells its AUROC beside those of energy and highest probability.
 
     Args:
         features: unit vectors, (texts, dimensions).

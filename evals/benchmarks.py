@@ -15,7 +15,7 @@ from adapters.data.rows import MAX_CHARACTERS, share_of
 from domains.spec import InvalidInput
 
 OUTSIDE = frozenset({"oos", "out_of_scope", "out-of-scope"})  # labels that name no class of their own
-_TEST, _VALIDATION = 0.2, 0.1  # shares that are held out where the rows tell no split
+_TEST = 0.2  # share that is held out where the rows tell no split
 _NO_LABELS = {"text", "split", "id", "domain", "group", "source"}
 _SPLITS = {"train": "train", "test": "test", "val": "validation", "validation": "validation", "dev": "validation"}
 
@@ -30,7 +30,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A data set: `train` to learn from, `validation` to choose settings by, `test` to report, never to choose."""
+    """A data set: `train` to learn from, `validation` (where the rows have one) to choose settings by, `test` to report, never to choose."""
 
     name: str
     labels: tuple[str, ...]
@@ -80,7 +80,7 @@ def load(folder: Path, field: str | None = None) -> Benchmark:
         folder.name,
         labels,
         inside["train"],
-        inside["validation"] or tuple(e for e in inside["train"] if share_of(e.text) < _VALIDATION),
+        inside["validation"],
         tuple(e for e in inside["test"] if e.label in labels),
         tuple(e for e in sides["test"] if e.label is None),
     )

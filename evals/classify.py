@@ -42,7 +42,7 @@ class Run:
     seconds: float
     milliseconds_a_text: float
     peak_mb: int
-    right: str  # a hash of which rows were right, and the rows themselves as 0 and 1
+    right: str  # a 1 for each test row that was right, else a 0
 
 
 @dataclass(frozen=True, slots=True)
