@@ -20,6 +20,8 @@ Batch = dict[str, torch.Tensor]
 Features = npt.NDArray[np.float32]
 SHIPPED = "all-MiniLM-L6-v2"  # comes in a package, so that no hub is needed
 
+_BATCH_TEXTS = 32  # texts in one forward pass; more only adds padding on a CPU
+
 transformers_logging.disable_progress_bar()
 
 
@@ -84,6 +86,26 @@ class SentenceBase:
         hidden = network(**batch).last_hidden_state  # (texts, tokens, dimensions)
         out = self._pooling({"token_embeddings": hidden, "attention_mask": batch["attention_mask"]})
         return out["sentence_embedding"]  # type: ignore[no-any-return]
+
+
+def features_under(base: Base, network: nn.Module, texts: list[str], half: bool = False) -> Features:
+    """Pooled features of texts under a network of this base: (texts, dimensions).
+
+    Args:
+        base: tokenizes and pools.
+        network: its own, or an adapted copy.
+        texts: any number.
+        half: in bfloat16 where the processor has it; cosine to float32 is above 0.9999.
+    """
+    network.eval()
+    kind, half = base.device.type, half and has_bfloat16(base.device)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found: Features = np.zeros((len(texts), base.dimensions), dtype=np.float32)
+    with torch.inference_mode(), torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
+        for start in range(0, len(order), _BATCH_TEXTS):
+            chosen = order[start : start + _BATCH_TEXTS]
+            found[chosen] = base.pooled(network, base.tokens([texts[i] for i in chosen])).float().cpu().numpy()
+    return found
 
 
 def unit(features: Features) -> Features:

@@ -55,7 +55,8 @@ class Cheap:
     ) -> None:
         self._method, self._embed, self._labels = method, embed, labels
         self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2 if len(texts) > 2000 else 1)
-        self._words.fit(texts)
+        if method in (WORDS, JOINED):
+            self._words.fit(texts)
         inputs = self._inputs(texts)
         self._model, self._classes = self._chosen(inputs, targets, validation)
 
@@ -70,6 +71,10 @@ class Cheap:
         found[:, self._classes] = self._model.predict_proba(self._inputs(texts))
         return found
 
+    def logits(self, texts: list[str]) -> Floats:
+        """Log-probabilities of every label: (texts, labels)."""
+        return np.asarray(np.log(np.maximum(self.probabilities(texts), 1e-9)), dtype=np.float32)
+
     def _chosen(
         self, inputs: Any, targets: Ints, validation: tuple[list[str], Ints] | None
     ) -> tuple[_Probabilistic, Ints]:
@@ -82,22 +87,18 @@ class Cheap:
         return fitted[int(np.argmax(right))]
 
     def _settings(self) -> Sequence[Any]:
-        match self._method:
-            case "majority":
-                return (DummyClassifier(strategy="prior"),)
-            case "kNN, frozen encoder":
-                return tuple(KNeighborsClassifier(k, weights="distance", metric="cosine") for k in _NEIGHBOURS)
-            case _:
-                return tuple(LogisticRegression(C=c, max_iter=3000) for c in _STRENGTHS)
+        if self._method == MAJORITY:
+            return (DummyClassifier(strategy="prior"),)
+        if self._method == NEAREST:
+            return tuple(KNeighborsClassifier(k, weights="distance", metric="cosine") for k in _NEIGHBOURS)
+        return tuple(LogisticRegression(C=c, max_iter=3000) for c in _STRENGTHS)
 
     def _inputs(self, texts: list[str]) -> Any:
-        match self._method:
-            case "TF-IDF + logistic regression":
-                return self._words.transform(texts)
-            case "both joined + logistic regression":
-                return hstack([self._words.transform(texts), csr_matrix(self._embed(texts))]).tocsr()
-            case _:
-                return self._embed(texts)
+        if self._method == WORDS:
+            return self._words.transform(texts)
+        if self._method == JOINED:
+            return hstack([self._words.transform(texts), csr_matrix(self._embed(texts))]).tocsr()
+        return self._embed(texts)
 
 
 def _fitted(model: Any, inputs: Any, targets: Ints) -> tuple[_Probabilistic, Ints]:

@@ -17,16 +17,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from langchain_core.embeddings import Embeddings
 from peft import PeftModel
 from torch import nn
 
-from adapters.base import SentenceBase, has_bfloat16, unit
+from adapters.base import SentenceBase, features_under, unit
 from domains.spec import Unavailable
 
 Vectors = npt.NDArray[np.float32]
-_BATCH_TEXTS = 32  # texts in one forward pass; more only adds padding on a CPU
 _GATHERED_TEXTS = 128  # texts taken from the queue at once
 _QUEUE_JOBS = 256  # jobs that may wait before new ones are refused
 
@@ -128,7 +126,7 @@ class Encoder(Embeddings):
     def _run(self, jobs: list[_Job]) -> None:
         try:
             texts = [text for job in jobs for text in job.texts]
-            vectors = self._forward(jobs[0].network, texts, jobs[0].bulk)
+            vectors = features_under(self.base, jobs[0].network, texts, half=jobs[0].bulk)
             start = 0
             for job in jobs:
                 job.result.set_result(vectors[start : start + len(job.texts)])
@@ -137,18 +135,6 @@ class Encoder(Embeddings):
             for job in jobs:
                 if not job.result.done():
                     job.result.set_exception(error)
-
-    def _forward(self, network: nn.Module, texts: list[str], bulk: bool) -> Vectors:
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        vectors: Vectors = np.zeros((len(texts), self.base.dimensions), dtype=np.float32)
-        device = self.base.device
-        half = bulk and has_bfloat16(device)
-        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-            for start in range(0, len(order), _BATCH_TEXTS):
-                chosen = order[start : start + _BATCH_TEXTS]
-                batch = self.base.tokens([texts[i] for i in chosen])
-                vectors[chosen] = self.base.pooled(network, batch).float().cpu().numpy()
-        return vectors
 
 
 class _Passages(Embeddings):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from adapters.base import Features, unit
 from adapters.data.rows import Ints
+from adapters.heads import Heads, fit_head
 
 Logits = Features
 Tensors = dict[str, Features]
@@ -52,13 +52,14 @@ class Joined:
 
     def logits(self, texts: list[str], frozen: Features, tuned: Mapping[str, Logits]) -> dict[str, Logits]:
         """Field -> (texts, labels): this head's logits, or where a tuned one speaks too, log-probabilities of both."""
-        read = _inputs(texts, frozen, self.tensors["rarity"])
+        own = self.own(_inputs(_counted(texts), frozen, self.tensors["rarity"]))
         mix = float(self.tensors["mix"][0])
-        found = {}
-        for name in (key.removesuffix(".weight") for key in self.tensors if key.endswith(".weight")):
-            own = _scores(read, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"])
-            found[name] = mixture(tuned[name], own, mix) if tuned else own
-        return found
+        return {name: mixture(tuned[name], found, mix) for name, found in own.items()} if tuned else own
+
+    def own(self, read: csr_matrix) -> dict[str, Logits]:
+        """Logits of this head alone: field -> (texts, labels)."""
+        names = [key.removesuffix(".weight") for key in self.tensors if key.endswith(".weight")]
+        return {name: Heads(self.tensors).logits(name, read) for name in names}
 
 
 def fit(learnt: Known, labels: Mapping[str, int], validation: Known | None) -> Joined:
@@ -69,28 +70,41 @@ def fit(learnt: Known, labels: Mapping[str, int], validation: Known | None) -> J
         labels: field -> how many labels there are.
         validation: rows to choose by; None: middle strength, even mixture.
     """
-    rarity = _rarity(learnt.texts)
-    read = _inputs(learnt.texts, learnt.frozen, rarity)
-    candidates = []
-    for strength in _STRENGTHS if validation else _STRENGTHS[:1]:
-        heads = {name: _head(read, numbers, labels[name], strength) for name, numbers in learnt.targets.items()}
-        tensors = {f"{name}.weight": head[0] for name, head in heads.items()}
-        tensors |= {f"{name}.bias": head[1] for name, head in heads.items()} | {"rarity": rarity}
-        candidates += [Joined({**tensors, "mix": np.array([weight], np.float32)}) for weight in _weights(validation)]
+    counts = _counted(learnt.texts)
+    rarity = _rarity(counts)
+    read = _inputs(counts, learnt.frozen, rarity)
     if validation is None:
-        return candidates[0]
-    return min(candidates, key=lambda joined: _loss(joined, validation))
+        return Joined({**_heads(read, learnt.targets, labels, _STRENGTHS[0], rarity), "mix": _mix(_WEIGHTS[0])})
+    choose = _inputs(_counted(validation.texts), validation.frozen, rarity)
+    least, best = np.inf, None
+    for strength in _STRENGTHS:
+        tensors = _heads(read, learnt.targets, labels, strength, rarity)
+        own = Joined(tensors).own(choose)
+        for weight in _WEIGHTS if validation.tuned else (1.0,):
+            loss = _loss(own, weight, validation)
+            if loss < least:
+                least, best = loss, Joined({**tensors, "mix": _mix(weight)})
+    assert best is not None  # a loss is finite
+    return best
 
 
-def _weights(validation: Known | None) -> tuple[float, ...]:
-    if validation is None:
-        return _WEIGHTS[:1]
-    return _WEIGHTS if validation.tuned else (1.0,)
+def _heads(
+    read: csr_matrix, targets: Mapping[str, Ints], labels: Mapping[str, int], strength: float, rarity: Features
+) -> Tensors:
+    tensors: Tensors = {"rarity": rarity}
+    for name, numbers in targets.items():
+        tensors[f"{name}.weight"], tensors[f"{name}.bias"] = fit_head(read, numbers, labels[name], strength)
+    return tensors
+
+
+def _mix(weight: float) -> Features:
+    return np.array([weight], np.float32)
 
 
 def inputs(texts: list[str], frozen: Features) -> csr_matrix:
     """What the joined head reads of texts, rarity counted over the same texts: (texts, dimensions + buckets)."""
-    return _inputs(texts, frozen, _rarity(texts))
+    counts = _counted(texts)
+    return _inputs(counts, frozen, _rarity(counts))
 
 
 def mixture(tuned: Logits, joined: Logits, weight: float) -> Logits:
@@ -98,15 +112,15 @@ def mixture(tuned: Logits, joined: Logits, weight: float) -> Logits:
     return np.asarray((1 - weight) * _log_softmax(tuned) + weight * _log_softmax(joined), dtype=np.float32)
 
 
-def _rarity(texts: list[str]) -> Features:
-    seen = np.asarray((_counted(texts) > 0).sum(0)).ravel()
-    return np.asarray(np.log((1 + len(texts)) / (1 + seen)) + 1, dtype=np.float32)
+def _rarity(counts: csr_matrix) -> Features:
+    seen = np.asarray((counts > 0).sum(0)).ravel()
+    return np.asarray(np.log((1 + counts.shape[0]) / (1 + seen)) + 1, dtype=np.float32)
 
 
-def _inputs(texts: list[str], frozen: Features, rarity: Features) -> csr_matrix:
+def _inputs(counts: csr_matrix, frozen: Features, rarity: Features) -> csr_matrix:
     """Three parts of length one each, embedding, words and letters: (texts, dimensions + buckets)."""
-    counts = _counted(texts).multiply(rarity[None, :]).tocsr()
-    halves = [counts[:, :_WORD_BUCKETS], counts[:, _WORD_BUCKETS:]]
+    rare = counts.multiply(rarity[None, :]).tocsr()
+    halves = [rare[:, :_WORD_BUCKETS], rare[:, _WORD_BUCKETS:]]
     scaled = [half.multiply(1 / np.maximum(_norms(half), 1e-9)[:, None]) for half in halves]
     return hstack([csr_matrix(unit(frozen)), *scaled]).tocsr().astype(np.float32)
 
@@ -122,23 +136,9 @@ def _norms(rows: csr_matrix) -> Features:
     return np.asarray(np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel()), dtype=np.float32)
 
 
-def _head(read: csr_matrix, numbers: Ints, labels: int, strength: float) -> tuple[Features, Features]:
-    fitted = LogisticRegression(C=strength, max_iter=1000).fit(read, numbers)
-    weight, bias = fitted.coef_, fitted.intercept_
-    if len(fitted.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
-        weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
-    own = np.zeros((labels, read.shape[1]), np.float32), np.full(labels, -30.0, np.float32)  # what no row has: never
-    own[0][fitted.classes_], own[1][fitted.classes_] = weight, bias
-    return own
-
-
-def _scores(read: csr_matrix, weight: Features, bias: Features) -> Logits:
-    return np.asarray(read @ weight.T.astype(np.float32) + bias, dtype=np.float32)
-
-
-def _loss(joined: Joined, rows: Known) -> float:
-    logits = joined.logits(rows.texts, rows.frozen, rows.tuned)
-    each = [-_log_softmax(logits[f])[np.arange(len(y)), y].mean() for f, y in rows.targets.items()]
+def _loss(own: Mapping[str, Logits], weight: float, rows: Known) -> float:
+    mixed = {name: mixture(rows.tuned[name], own[name], weight) if rows.tuned else own[name] for name in own}
+    each = [-_log_softmax(mixed[f])[np.arange(len(y)), y].mean() for f, y in rows.targets.items()]
     return float(np.mean(each))
 
 

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.numpy import load_file
 
 from adapters.base import Features
+from adapters.heads import Heads
 from adapters.joined import Joined
 from adapters.recipe import Method
 from domains.spec import Domain, IntegrityError
@@ -58,18 +59,6 @@ class Manifest(BaseModel):
     thresholds: dict[str, float]  # below it a field abstains; 0..1, or more: always
     scope: float  # distance to the bank beyond which all fields abstain
     files: dict[str, str]  # sha256 of each file of weights
-
-
-class Heads:
-    """Linear heads on pooled features, one a field: logits = features @ weight.T + bias."""
-
-    def __init__(self, weights: dict[str, npt.NDArray[np.float32]]) -> None:
-        self._weights = weights
-
-    def logits(self, field: str, features: npt.NDArray[np.float32]) -> Logits:
-        """(tickets, dimensions) to (tickets, labels)."""
-        logits = features @ self._weights[f"{field}.weight"].T + self._weights[f"{field}.bias"]
-        return np.asarray(logits, dtype=np.float32)
 
 
 class Adapter:

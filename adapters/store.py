@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from adapters.folders import whole
 from adapters.model import Adapter
 from adapters.tables import BASELINES
 from domains.spec import Conflict, Domain, IntegrityError, NotFound
@@ -49,9 +49,8 @@ class AdapterStore:
         adapter = Adapter(source, self._domain, self._fingerprint)
         target = self._folder / adapter.id
         if not target.is_dir():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self._folder, prefix=".taking-in-") as scratch:
-                shutil.copytree(source, Path(scratch) / "adapter").rename(target)
+            with whole(target) as folder:
+                shutil.copytree(source, folder, dirs_exist_ok=True)
         return adapter.id
 
     def ids(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -15,20 +14,22 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from adapters import joined
-from adapters.base import Base, Features, unit
+from adapters.base import Base, Features, features_under, unit
 from adapters.calibrate import Calibration, calibration, distances
 from adapters.classifier import AdapterClassifier
+from adapters.data.leakage import refuse_contradictions
 from adapters.data.rows import Fields, Row, Split, targets
+from adapters.folders import need_room, whole
 from adapters.joined import Known
 from adapters.model import GOLDEN, Logits, Manifest, write_manifest
 from adapters.recipe import Recipe
-from adapters.trainer import Progress, Trainer, features_under
+from adapters.trainer import Progress, Trainer
 from domains.spec import InvalidInput
 
 Tuned = Callable[[list[str]], dict[str, Logits]]  # texts to logits of the tuned heads; empty: nothing was tuned
 
 _NEEDED = 10  # rows to choose by and rows to calibrate with; fewer say nothing
-_ROOM = 200 * 2**20  # bytes that an adapter and its checkpoint may take
+_ROOM_MB = 200  # that an adapter and its checkpoint may take
 
 
 def train(
@@ -54,11 +55,9 @@ def train(
     if recipe.method == "full":
         raise InvalidInput("A fully tuned model is no adapter.", "Compare it with `formfact bench classify`.")
     learnable(fields, split)
-    _room(out.parent)
+    need_room(out.parent, _ROOM_MB)
     checkpoint = out.with_name(out.name + ".checkpoint.safetensors")
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        folder = Path(scratch) / "adapter"
-        folder.mkdir()
+    with whole(out) as folder:
         network, tuned = base.network, _untuned
         if recipe.method == "lora":
             trainer = Trainer(base, fields, split.train, split.validation, recipe)
@@ -79,8 +78,6 @@ def train(
             risk=recipe.risk,
             **asdict(fitted.calibration(recipe)),
         )
-        shutil.rmtree(out, ignore_errors=True)
-        folder.rename(out)
     checkpoint.unlink(missing_ok=True)
     return manifest
 
@@ -111,23 +108,8 @@ def learnable(fields: Fields, split: Split) -> None:
             f"{len(split.validation)} tickets to validate and {len(split.calibration)} to calibrate with are too few.",
             "A few hundred tickets of different customers are needed.",
         )
-    _consistent([*split.train, *split.validation, *split.calibration])
-
-
-def _consistent(rows: list[Row]) -> None:
-    first: dict[str, Row] = {}
-    for row in rows:
-        other = first.setdefault(" ".join(row.text.split()).casefold(), row)
-        if other.labels != row.labels:
-            raise InvalidInput(
-                f"{other.id} and {row.id} are the same text with different labels.", "Decide which of them is right."
-            )
-
-
-def _room(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if (free := shutil.disk_usage(folder).free) < _ROOM:
-        raise InvalidInput(f"{folder}: {free // 2**20} MB are free, {_ROOM // 2**20} are needed.", "Make room first.")
+    rows = [*split.train, *split.validation, *split.calibration]
+    refuse_contradictions(rows, [row.id for row in rows])
 
 
 def _untuned(texts: list[str]) -> dict[str, Logits]:
@@ -187,11 +169,8 @@ def recalibrate(classifier: AdapterClassifier, rows: Sequence[Row], risk: float,
     manifest = classifier.manifest
     refused = float(manifest.recipe["refused_in_scope"])
     found = calibration(logits, targets(manifest.fields, rows), far, risk, refused)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        folder = Path(scratch) / "adapter"
-        shutil.copytree(classifier.folder, folder, ignore=shutil.ignore_patterns("card.*", "adapter.json"))
+    with whole(out) as folder:
+        without = shutil.ignore_patterns("card.*", "adapter.json")
+        shutil.copytree(classifier.folder, folder, ignore=without, dirs_exist_ok=True)
         kept = manifest.model_dump(exclude={"files", "risk", "temperatures", "thresholds", "scope"})
-        done = write_manifest(folder, **kept, risk=risk, **asdict(found))
-        shutil.rmtree(out, ignore_errors=True)
-        folder.rename(out)
-    return done
+        return write_manifest(folder, **kept, risk=risk, **asdict(found))

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.numpy import save_file
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from torch import nn
 
-from adapters.base import Base, Features, has_bfloat16
+from adapters.base import Base, Features, features_under, has_bfloat16
 from adapters.checkpoint import Progressed, restore, store
 from adapters.data.rows import Fields, Row, targets
-from adapters.model import Heads, Logits
+from adapters.heads import Heads, fit_head
+from adapters.model import Logits
 from adapters.recipe import Recipe
 
 Progress = Callable[[str, float], None]  # what is being done, share done 0..1
@@ -177,11 +177,8 @@ class Trainer:
 
     def _probe(self, name: str, frozen: Features) -> nn.Linear:
         """A linear head fitted on the frozen features."""
-        fitted = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced").fit(frozen, self._numbers[name])
         head = nn.Linear(self.base.dimensions, len(self.fields[name]))
-        weight, bias = fitted.coef_, fitted.intercept_
-        if len(self.fields[name]) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
-            weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
+        weight, bias = fit_head(frozen, self._numbers[name], len(self.fields[name]), 1.0, balanced=True)
         with torch.no_grad():
             head.weight.copy_(torch.from_numpy(weight))
             head.bias.copy_(torch.from_numpy(bias))
@@ -192,26 +189,6 @@ class Trainer:
             return None
         counts = np.bincount(self._numbers[name], minlength=len(self.fields[name]))
         return torch.tensor(len(self.train) / (len(counts) * counts), dtype=torch.float32, device=self.base.device)
-
-
-def features_under(base: Base, network: Any, texts: list[str], half: bool = False) -> Features:
-    """Pooled features of texts under a network of this base: (texts, dimensions).
-
-    Args:
-        base: tokenizes and pools.
-        network: its own, or an adapted copy.
-        texts: any number.
-        half: in bfloat16 where the processor has it; cosine to float32 is above 0.9999.
-    """
-    network.eval()
-    kind, half = base.device.type, half and has_bfloat16(base.device)
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    found: Features = np.zeros((len(texts), base.dimensions), dtype=np.float32)
-    with torch.inference_mode(), torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
-        for start in range(0, len(order), 32):
-            chosen = order[start : start + 32]
-            found[chosen] = base.pooled(network, base.tokens([texts[i] for i in chosen])).float().cpu().numpy()
-    return found
 
 
 def adapted(network: nn.Module, recipe: Recipe) -> Any:

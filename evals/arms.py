@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from adapters import joined
-from adapters.base import SHIPPED, Base, Features, SentenceBase, cache_by_text, unit
+from adapters.base import SHIPPED, Base, Features, SentenceBase, cache_by_text, features_under, unit
 from adapters.baselines import JOINED, MAJORITY, METHODS, NEAREST, PROBE, WORDS, Cheap
 from adapters.calibrate import distances, temperature
 from adapters.data.rows import Ints, Row
@@ -24,7 +24,7 @@ from adapters.joined import Known
 from adapters.metrics import Floats
 from adapters.model import Logits, softmax
 from adapters.recipe import Recipe
-from adapters.trainer import Trainer, features_under
+from adapters.trainer import Trainer
 from domains.spec import InvalidInput
 from evals.benchmarks import Example
 
@@ -149,7 +149,7 @@ class _Cheap:
         self.trainable_parameters = self._model.parameters
 
     def logits(self, texts: list[str]) -> Logits:
-        return np.asarray(np.log(np.maximum(self._model.probabilities(texts), 1e-9)), dtype=np.float32)
+        return self._model.logits(texts)
 
     def features(self, texts: list[str]) -> Features:
         return self._frozen(texts)
@@ -181,7 +181,7 @@ class _Trained:
             case None:
                 return self._own(texts)[_FIELD]
             case Cheap():
-                return np.asarray(np.log(np.maximum(self._head.probabilities(texts), 1e-9)), dtype=np.float32)
+                return self._head.logits(texts)
             case _:
                 return self._head.logits(texts, self._frozen(texts), self._own(texts))[_FIELD]
 
@@ -203,13 +203,11 @@ def recipe(arm: str, task: Task) -> Recipe:
     """The settings of a trained arm: more epochs where there are fewer rows."""
     epochs = task.epochs or (6 if len(task.train) > 5000 else 8 if not task.few else 10)
     common = Recipe(epochs=epochs, patience=epochs, batch=32, head_learning_rate=1e-2, seed=task.seed)
-    match arm:
-        case "full fine-tuning":
-            return replace(common, method="full", learning_rate=1e-4, head_learning_rate=2e-3)
-        case "contrastive LoRA + linear":
-            return replace(common, contrast=1.0, head_learning_rate=2e-3)
-        case _:
-            return common
+    if arm == FULL:
+        return replace(common, method="full", learning_rate=1e-4, head_learning_rate=2e-3)
+    if arm == CONTRASTIVE:
+        return replace(common, contrast=1.0, head_learning_rate=2e-3)
+    return common
 
 
 def _rows(examples: Sequence[Example]) -> list[Row]:

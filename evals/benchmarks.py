@@ -30,7 +30,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A data set: `train` to learn from, `validation` (where the rows have one) to choose settings by, `test` to report, never to choose."""
+    """A data set: `train` to learn from, `validation`, where rows tell one, to choose by, `test` to report alone."""
 
     name: str
     labels: tuple[str, ...]

@@ -50,11 +50,8 @@ def add_to(app: typer.Typer, gate: Gate) -> None:
         Examples: `formfact adapters promote /tmp/adapter` · `formfact adapters promote baseline:zero-shot`
         """
         with desk() as asked:
-            live = asked.adapters().live
-        if not adapter.startswith("baseline:"):
-            verdict = _judged(gate, adapter, live or "")
-            adapter = verdict.adapter
-        with desk() as asked:
+            if not adapter.startswith("baseline:"):
+                adapter = _judged(gate, adapter, asked.adapters().live or "").adapter
             _show(asked.promote(adapter), as_json=False)
 
     @app.command()

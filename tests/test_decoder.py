@@ -12,10 +12,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
+from adapters.base import features_under
 from adapters.data.rows import Row
 from adapters.decoder import QuantizedDecoder
 from adapters.recipe import Recipe
-from adapters.trainer import Trainer, features_under
+from adapters.trainer import Trainer
 from domains.spec import NotConfigured
 
 WORDS = "refund money back please login password locked out sync folder upload stuck the my again".split()  # noqa: SIM905

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from peft import PeftModel
 
+from adapters.base import features_under
 from adapters.classifier import AdapterClassifier
 from adapters.data import rows
 from adapters.export import to_onnx, to_peft
-from adapters.trainer import features_under
 from domains.spec import InvalidInput
 
 

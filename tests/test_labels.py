@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import binomtest
 
 from adapters import calibrate, joined
@@ -121,7 +122,6 @@ def test_the_joined_head_learns_words_and_chooses_its_weight_on_validation():
 
 
 def test_the_contrastive_loss_pulls_equal_labels_together():
-    torch = pytest.importorskip("torch")
     near = torch.tensor([[1.0, 0.0], [1.0, 0.05], [0.0, 1.0], [0.05, 1.0]])
     labels = torch.tensor([0, 0, 1, 1])
     assert contrastive(near, labels) < contrastive(near, torch.tensor([0, 1, 0, 1]))

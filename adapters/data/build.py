@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from adapters.data.facts import facts_in
-from adapters.data.leakage import Embed, alike, exact, grouped, normal
+from adapters.data.leakage import Embed, alike, grouped, normal, refuse_contradictions
 from adapters.data.quality import Agreement, Slice, agreement, balance, cross_predicted, doubtful, slices
 from adapters.data.rows import Fields, share_of, targets
 from adapters.data.sources import Sourced
+from adapters.folders import need_room, whole
 from domains.seal import fingerprint, seal
 from domains.spec import InvalidInput
 
 HOLDOUT = 0.2  # share of groups that is sealed
 _TOLD = 20  # doubtful rows and facts that a report lists
-_ROOM = 50 * 2**20  # bytes that must be free
+_ROOM_MB = 50  # that must be free
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def examine(rows: Sequence[Sourced], fields: Fields, embed: Embed, ordinal: froz
     Raises:
         InvalidInput: a text stands twice with different labels, or a label has a single row.
     """
-    _refuse_contradictions(rows)
+    refuse_contradictions([s.row for s in rows], [s.source for s in rows])
     kept = _without_copies(rows)
     _refuse_scarce(kept, fields)
     found = alike([s.row for s in kept], embed)
@@ -103,23 +102,18 @@ def write(checked: Checked, name: str, out: Path, report: str) -> Path:
             f"{len(told)} training targets state facts ({first}).",
             "Facts change and belong in documents: take them out of the replies, or retrieve instead of tuning.",
         )
-    out.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(out).free < _ROOM:
-        raise InvalidInput(f"{out}: less than {_ROOM // 2**20} MB are free.", "Make room first.")
+    need_room(out, _ROOM_MB)
     texts = {side: _lines(getattr(checked, side)) for side in ("train", "holdout")}
     digest = hashlib.sha256("\0".join([json.dumps(dict(checked.fields)), *texts.values()]).encode()).hexdigest()[:12]
     target = out / f"{name}@{digest}"
     if target.is_dir():
         return target
-    with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as scratch:
-        folder = Path(scratch) / "set"
-        folder.mkdir()
+    with whole(target) as folder:
         for side, text in texts.items():
             (folder / f"{side}.jsonl").write_text(text, encoding="utf-8")
         seal(folder / "holdout.jsonl")
         (folder / "dataset.json").write_text(_manifest(checked, target.name, folder), encoding="utf-8")
         (folder / "report.md").write_text(report, encoding="utf-8")
-        folder.rename(target)
     return target
 
 
@@ -144,15 +138,6 @@ def _lines(rows: Sequence[Sourced]) -> str:
         return json.dumps({**row, **s.row.facets, **told}, ensure_ascii=False, sort_keys=True)
 
     return "".join(line(s) + "\n" for s in rows)
-
-
-def _refuse_contradictions(rows: Sequence[Sourced]) -> None:
-    for a, b in exact([s.row for s in rows]):
-        if rows[a].row.labels != rows[b].row.labels:
-            raise InvalidInput(
-                f"{rows[a].source} and {rows[b].source} are the same text with different labels.",
-                "Decide which of them is right.",
-            )
 
 
 def _refuse_scarce(rows: Sequence[Sourced], fields: Fields) -> None:

@@ -96,10 +96,9 @@ def readiness(
 
 
 def _checked(paths: Sequence[Path] | None, spec: Domain, own_labels: bool, rights: str) -> Checked:
-    from adapters.base import SentenceBase, cache_by_text, unit
+    from adapters.base import SentenceBase, cache_by_text, features_under, unit
     from adapters.data.build import examine
     from adapters.data.sources import sourced, taxonomy
-    from adapters.trainer import features_under
 
     fields = None if own_labels else spec.label_names
     rows = tuple(s for path in paths for s in sourced(path, fields, rights)) if paths else _shipped(spec)

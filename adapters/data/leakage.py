@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from adapters.base import Features
 from adapters.data.rows import Row
+from domains.spec import InvalidInput
 
 Pair = tuple[int, int]
 Embed = Callable[[list[str]], Features]
@@ -27,6 +28,23 @@ def exact(rows: Sequence[Row]) -> list[Pair]:
     for number, row in enumerate(rows):
         places.setdefault(normal(row.text), []).append(number)
     return [pair for same in places.values() for pair in pairwise(same)]
+
+
+def refuse_contradictions(rows: Sequence[Row], names: Sequence[str]) -> None:
+    """Make sure that no text stands twice with different labels.
+
+    Args:
+        rows: to learn from.
+        names: what an error calls each of them.
+
+    Raises:
+        InvalidInput: one does.
+    """
+    for a, b in exact(rows):
+        if rows[a].labels != rows[b].labels:
+            raise InvalidInput(
+                f"{names[a]} and {names[b]} are the same text with different labels.", "Decide which of them is right."
+            )
 
 
 def near(rows: Sequence[Row]) -> list[Pair]:
