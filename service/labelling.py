@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from adapters.tables import BASELINES, LIVE, SHADOW
+from adapters.tables import BASELINES, LIVE, PREVIOUS, SHADOW
 from domains.spec import Conflict
 
 if TYPE_CHECKING:
@@ -82,14 +82,16 @@ def promote(services: Services, caller: Caller, adapter: str) -> AdaptersOut:
 
 
 def rollback(services: Services, caller: Caller) -> AdaptersOut:
-    """Make the adapter live that was live before.
+    """Make the adapter live that was live before, once it has been seen to load.
 
     Raises:
         Conflict: there is none, or a setting pins one.
+        IntegrityError: it does not load any more.
     """
     _not_pinned(services)
+    if previous := services.registry.target(PREVIOUS):
+        services.live.load(previous)
     services.registry.rollback(caller.key_id)
-    services.live.current()
     return listed(services)
 
 

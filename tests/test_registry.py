@@ -107,6 +107,15 @@ def test_nothing_to_roll_back_to_is_a_conflict(parts, http):
     assert http.post("/v1/adapters/rollback").status_code == 409
 
 
+def test_a_rollback_to_what_does_not_load_leaves_live_what_is(parts, http):
+    broken = parts.registry.target(LIVE)
+    http.post(f"/v1/adapters/{ZERO_SHOT}/promote")
+    (parts.registry.store.folder(broken) / "joined.safetensors").write_bytes(b"")
+    parts.live._loaded.clear()  # as after a restart
+    assert http.post("/v1/adapters/rollback").status_code == 500
+    assert triaged_by(http) == parts.registry.target(LIVE) == ZERO_SHOT
+
+
 def test_a_rollback_with_an_idempotency_key_happens_once(parts, http, other):
     first = parts.registry.target(LIVE)
     parts.registry.store.record(verdict(parts, other))
