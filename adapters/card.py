@@ -1,4 +1,7 @@
-"""The adapter's card: its figures on the sealed holdout beside the cheap methods, with paired tests."""
+"""The adapter's card: its figures on the sealed holdout beside the cheap methods, with paired tests, and by slice.
+
+It also tells what they stand on: agreement of annotators, and how well personal data was taken out.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from scipy.stats import binomtest
 from adapters.base import cache_by_text
 from adapters.baselines import METHODS, Cheap
 from adapters.classifier import AdapterClassifier
+from adapters.data.personal import Detection
+from adapters.data.quality import Agreement, Slice, slices
 from adapters.data.rows import Row, Split, targets
 from adapters.encoder import Encoder
 from adapters.metrics import Floats, Ints, coverage_at_risk, mcnemar, scores
@@ -33,6 +38,15 @@ class FieldFigures:
     abstained: float
     accuracy_when_not_abstaining: float | None
     risk_p: float  # one-sided exact test that the accepted labels are wrong more often than the stated risk
+    slices: list[Slice]  # of the adapter, abstentions not counted out
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the figures stand on: agreement of two annotators a field, detection of personal data a kind."""
+
+    agreement: dict[str, Agreement]
+    personal_data: dict[str, Detection]
 
 
 def evaluate(
@@ -58,12 +72,18 @@ def evaluate(
             for method in METHODS
         }
         kept = (scored.fields[field].max(1).round(3) >= manifest.thresholds[field]) & ~scored.outside
-        figures[field] = _field_figures(scored.fields[field], cheap, wanted[field], kept, manifest.risk)
+        by_slice = slices(rows, list(scored.fields[field].argmax(1) == wanted[field]))
+        figures[field] = _field_figures(scored.fields[field], cheap, wanted[field], kept, manifest.risk, by_slice)
     return figures
 
 
 def _field_figures(
-    adapter: Floats, cheap: dict[str, Floats], wanted: Ints, kept: npt.NDArray[np.bool_], risk: float
+    adapter: Floats,
+    cheap: dict[str, Floats],
+    wanted: Ints,
+    kept: npt.NDArray[np.bool_],
+    risk: float,
+    by_slice: list[Slice],
 ) -> FieldFigures:
     right = adapter.argmax(1) == wanted
     everything = {**cheap, ADAPTER: adapter}
@@ -75,17 +95,20 @@ def _field_figures(
         abstained=float(1 - kept.mean()),
         accuracy_when_not_abstaining=float(right[kept].mean()) if kept.any() else None,
         risk_p=float(binomtest(wrong_kept, int(kept.sum()), risk, alternative="greater").pvalue) if kept.any() else 1.0,
+        slices=by_slice,
     )
 
 
-def write_card(folder: Path, domain: Domain, figures: dict[str, FieldFigures], facts: dict[str, Any]) -> None:
+def write_card(
+    folder: Path, domain: Domain, figures: dict[str, FieldFigures], grounds: Grounds, facts: dict[str, Any]
+) -> None:
     """Write `card.json` and `card.md` beside the weights."""
-    content = {**facts, "fields": {name: asdict(f) for name, f in figures.items()}}
+    content = {**facts, "fields": {name: asdict(f) for name, f in figures.items()}, "grounds": asdict(grounds)}
     (folder / "card.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    (folder / "card.md").write_text(_markdown(domain, figures, facts), encoding="utf-8")
+    (folder / "card.md").write_text(_markdown(domain, figures, grounds, facts), encoding="utf-8")
 
 
-def _markdown(domain: Domain, figures: dict[str, FieldFigures], facts: dict[str, Any]) -> str:
+def _markdown(domain: Domain, figures: dict[str, FieldFigures], grounds: Grounds, facts: dict[str, Any]) -> str:
     lines = [f"# {facts['id']}: labels for {domain.title}", ""]
     lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in facts.items()]
     lines += ["", "Figures on the sealed holdout. ECE: expected calibration error, 15 bins, lower is better. p: exact"]
@@ -100,9 +123,31 @@ def _markdown(domain: Domain, figures: dict[str, FieldFigures], facts: dict[str,
                 f"{'' if ece is None else f'{ece:.3f}'} | {'' if p is None else f'{p:.3f}'} |"
             )
         lines += ["", verdict(field), ""]
+    lines += [*_by_slice(figures), *_grounds(grounds)]
     lines += ["## Limits", "", "English only, tickets of this domain only. Written by us, not by customers: expect"]
     lines += ["other figures on other tickets, and measure them before you rely on the labels.", ""]
     return "\n".join(lines)
+
+
+def _by_slice(figures: dict[str, FieldFigures]) -> list[str]:
+    """Accuracy a slice (rows) and field (columns); what is worse than the rest by a test is bold."""
+    lines = ["## Slices", "", "Accuracy of the adapter; bold: worse than the rest of the tickets by Fisher's exact"]
+    lines += ["test at a 5 % false discovery rate a field.", ""]
+    lines += [f"| slice | tickets | {' | '.join(figures)} |", f"| --- | --- |{' --- |' * len(figures)}"]
+    for same in zip(*(field.slices for field in figures.values()), strict=True):
+        told = " | ".join(f"**{s.accuracy:.3f}**" if s.worse else f"{s.accuracy:.3f}" for s in same)
+        lines.append(f"| {same[0].name} | {same[0].rows} | {told} |")
+    return [*lines, ""]
+
+
+def _grounds(grounds: Grounds) -> list[str]:
+    """Kappa a field, F2 a kind of personal data."""
+    lines = ["## Agreement of two annotators", "", "| field | tickets | equal | kappa |", "| --- | --- | --- | --- |"]
+    lines += [f"| {n} | {a.rows} | {a.equal:.3f} | {a.kappa:.3f} |" for n, a in grounds.agreement.items()]
+    lines += ["", "## Personal data taken out of tickets", "", "On marked tickets that shaped no rule.", ""]
+    lines += ["| kind | found | missed | extra | F2 |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {k} | {d.found} | {d.missed} | {d.extra} | {d.f2:.3f} |" for k, d in grounds.personal_data.items()]
+    return [*lines, ""]
 
 
 def verdict(field: FieldFigures) -> str:

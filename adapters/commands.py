@@ -149,9 +149,12 @@ def export(
 
 
 def _card(spec: Domain, folder: Path, data: Path | None) -> None:
-    from adapters.card import evaluate, verdict, write_card
+    from adapters.card import Grounds, evaluate, verdict, write_card
     from adapters.classifier import AdapterClassifier
     from adapters.data import rows
+    from adapters.data.personal import detection
+    from adapters.data.quality import agreement
+    from adapters.data.sources import annotated, pairs
     from adapters.encoder import Encoder
 
     tickets = data or spec.folder / "tickets"
@@ -174,6 +177,9 @@ def _card(spec: Domain, folder: Path, data: Path | None) -> None:
         "licence": "MIT",
         "command": shlex.join(["formfact", *sys.argv[1:]]),
     }
-    write_card(folder, spec, figures, facts)
+    marked = tickets / "personal.jsonl"
+    found = detection(marked, tickets / "train.jsonl", "test") if marked.is_file() else {}
+    grounds = Grounds(agreement(pairs(annotated(tickets, spec.label_names)), spec.label_names, spec.ordinal), found)
+    write_card(folder, spec, figures, grounds, facts)
     for name, field in figures.items():
         console.print(f"{name}: {verdict(field)}", highlight=False)

@@ -101,10 +101,15 @@ def _mix(weight: float) -> Features:
     return np.array([weight], np.float32)
 
 
-def inputs(texts: list[str], frozen: Features) -> csr_matrix:
-    """What the joined head reads of texts, rarity counted over the same texts: (texts, dimensions + buckets)."""
+def inputs(texts: list[str], frozen: Features, known: Features | None = None) -> csr_matrix:
+    """What the joined head reads of texts: (texts, dimensions + buckets); rarity, unless known, is that among them."""
     counts = _counted(texts)
-    return _inputs(counts, frozen, _rarity(counts))
+    return _inputs(counts, frozen, _rarity(counts) if known is None else known)
+
+
+def rarity(texts: list[str]) -> Features:
+    """How rare each n-gram is in texts, 1 or more: (buckets,)."""
+    return _rarity(_counted(texts))
 
 
 def mixture(tuned: Logits, joined: Logits, weight: float) -> Logits:

@@ -188,6 +188,11 @@ class Domain(_Frozen):
         """Field -> label names, in the order of the logits."""
         return {name: field.names for name, field in self.fields.items()}
 
+    @cached_property
+    def ordinal(self) -> frozenset[str]:
+        """Fields whose labels have an order."""
+        return frozenset(name for name, field in self.fields.items() if field.ordinal)
+
     def reach(self, audiences: Iterable[str]) -> frozenset[str]:
         """Every audience whose members may read what is addressed to `audiences`."""
         named = frozenset(audiences)

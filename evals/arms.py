@@ -1,7 +1,7 @@
 """The classifiers that are compared, each behind one function: learn from texts, then score others.
 
-All arms see the same rows, and with few of them also the labels' names. The cheap arms choose their one setting among
-four on held-out rows; the trained arms have one recipe for all data sets.
+All arms see the same labelled rows, and with few of them also the labels' names; two read unlabelled ones as well. The
+cheap arms choose their one setting among four on held-out rows; the trained arms have one recipe for all data sets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from scipy.sparse import csr_matrix, hstack
+from scipy.spatial.distance import cdist
+from sklearn.covariance import LedoitWolf
 
 from adapters import joined
 from adapters.base import SHIPPED, Base, Features, SentenceBase, cache_by_text, features_under, unit
@@ -24,15 +27,19 @@ from adapters.joined import Known
 from adapters.metrics import Floats
 from adapters.model import Logits, softmax
 from adapters.recipe import Recipe
+from adapters.selftrain import SelfTrained, Topics
 from adapters.trainer import Trainer
 from domains.spec import InvalidInput
 from evals.benchmarks import Example
 
 CONTRASTIVE, LORA, MIXED, FULL = "contrastive LoRA + linear", "LoRA", "LoRA + joined", "full fine-tuning"
 QLORA = "QLoRA, 4-bit decoder"  # compared where a decoder is given
-ARMS = (*METHODS, CONTRASTIVE, LORA, MIXED, FULL, QLORA)
+# These also read the rest of train without its labels, as a team has many tickets that nobody labelled.
+POOLED, TUNED_POOLED = "joined + unlabelled", "contrastive LoRA + unlabelled"
+UNLABELLED = frozenset({POOLED, TUNED_POOLED})
+ARMS = (*METHODS, POOLED, CONTRASTIVE, TUNED_POOLED, LORA, MIXED, FULL, QLORA)
 # Cheapest first, by what training and an answer take: of arms that no test tells apart, the first is recommended.
-BY_COST = (MAJORITY, WORDS, NEAREST, PROBE, JOINED, LORA, CONTRASTIVE, MIXED, FULL, QLORA)
+BY_COST = (MAJORITY, WORDS, NEAREST, PROBE, JOINED, POOLED, LORA, CONTRASTIVE, TUNED_POOLED, MIXED, FULL, QLORA)
 _FEW = 20  # rows a label; up to here nothing is held out, and the labels' names are examples too
 _HELD, _HELD_AT_MOST = 10, 300  # one row in so many is held out for settings and temperature, and no more than that
 _FIELD = "label"
@@ -50,6 +57,7 @@ class Task:
     seed: int
     epochs: int | None = None  # None: by the number of rows
     decoder: str | None = None  # a folder or .gguf file, for the arm that tunes one
+    unlabelled: tuple[str, ...] = ()  # further texts, for the arms that read such
 
     @property
     def few(self) -> bool:
@@ -101,7 +109,7 @@ def run(arm: str, task: Task) -> Outcome:
     if arm not in ARMS:
         raise InvalidInput(f"There is no arm `{arm}`.", f"There are: {', '.join(ARMS)}.", "arms")
     base, task, begun = _base(arm, task), task.held(), time.perf_counter()
-    fitted: _Fitted = _Cheap(base, arm, task) if arm in METHODS else _Trained(base, arm, task)
+    fitted = _fitted(base, arm, task)
     heat = 1.0
     if task.validation:
         heat = temperature(fitted.logits([e.text for e in task.validation]), task.numbers(task.validation))
@@ -118,6 +126,12 @@ def run(arm: str, task: Task) -> Outcome:
     )
 
 
+def _fitted(base: Base, arm: str, task: Task) -> _Fitted:
+    if arm in METHODS:
+        return _Cheap(base, arm, task)
+    return _Pooled(base, task) if arm == POOLED else _Trained(base, arm, task)
+
+
 def _base(arm: str, task: Task) -> Base:
     if arm != QLORA:
         return SentenceBase(SHIPPED)
@@ -127,13 +141,23 @@ def _base(arm: str, task: Task) -> Base:
 
 
 def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
-    bank = unit(fitted.features([e.text for e in task.train]))
+    learnt = fitted.features([e.text for e in task.train])
+    seen, bank = fitted.features(asked), unit(learnt)
     shifted = logits - logits.max(1, keepdims=True)
     return {
         "1 - highest probability": 1 - softmax(logits, heat).max(1),
         "energy": -np.log(np.exp(shifted).sum(1)) - logits.max(1),
-        "10th neighbour": distances(unit(fitted.features(asked)), bank),
+        "10th neighbour": distances(unit(seen), bank),
+        "Mahalanobis": _mahalanobis(seen, learnt, task.numbers(task.train)),
     }
+
+
+def _mahalanobis(seen: Features, learnt: Features, numbers: Ints) -> Floats:
+    """Squared distance to the nearest label's mean under one covariance for all labels (Lee et al. 2018): (texts,)."""
+    means = np.stack([learnt[numbers == n].mean(0) for n in np.unique(numbers)])
+    within = learnt - means[np.searchsorted(np.unique(numbers), numbers)]
+    narrowed = np.linalg.cholesky(LedoitWolf(assume_centered=True).fit(within).precision_)
+    return np.asarray(cdist(seen @ narrowed, means @ narrowed, "sqeuclidean").min(1), dtype=np.float32)
 
 
 class _Cheap:
@@ -141,12 +165,30 @@ class _Cheap:
 
     def __init__(self, base: Base, arm: str, task: Task) -> None:
         self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        texts, numbers = [e.text for e in task.train], task.numbers(task.train)
         chosen_by = ([e.text for e in task.validation], task.numbers(task.validation)) if task.validation else None
-        texts = [e.text for e in task.train]
-        self._model = Cheap(
-            arm, lambda some: unit(self.features(some)), texts, task.numbers(task.train), len(task.labels), chosen_by
-        )
+        self._model = Cheap(arm, lambda some: unit(self.features(some)), texts, numbers, len(task.labels), chosen_by)
         self.trainable_parameters = self._model.parameters
+
+    def logits(self, texts: list[str]) -> Logits:
+        return self._model.logits(texts)
+
+    def features(self, texts: list[str]) -> Features:
+        return self._frozen(texts)
+
+
+class _Pooled:
+    """A linear model of frozen embeddings, n-grams and topics, that also learns from texts without labels."""
+
+    def __init__(self, base: Base, task: Task) -> None:
+        self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        texts, pool = [e.text for e in task.train], list(task.unlabelled)
+        self._rarity, self._topics = joined.rarity([*texts, *pool]), Topics([*texts, *pool])
+        self._model = SelfTrained(self._inputs, texts, task.numbers(task.train), len(task.labels), pool)
+        self.trainable_parameters = self._model.parameters
+
+    def _inputs(self, texts: list[str]) -> csr_matrix:
+        return hstack([joined.inputs(texts, self._frozen(texts), self._rarity), self._topics(texts)]).tocsr()
 
     def logits(self, texts: list[str]) -> Logits:
         return self._model.logits(texts)
@@ -164,10 +206,10 @@ class _Trained:
         self._trainer.fit(lambda what, done: None)
         self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
         self._tuned = cache_by_text(lambda texts: self._trainer.features(texts, half=True))
-        self._head: joined.Joined | Cheap | None = None
-        texts = [e.text for e in task.train]
-        if arm == CONTRASTIVE:
-            self._head = Cheap(PROBE, self._both, texts, task.numbers(task.train), len(task.labels))
+        self._head: joined.Joined | SelfTrained | None = None
+        texts, pool = [e.text for e in task.train], list(task.unlabelled)
+        if arm in (CONTRASTIVE, TUNED_POOLED):
+            self._head = SelfTrained(self._both, texts, task.numbers(task.train), len(task.labels), pool)
         elif arm == MIXED:
             learnt = Known(texts, self._frozen(texts), {_FIELD: task.numbers(task.train)}, {})
             self._head = joined.fit(learnt, {_FIELD: len(task.labels)}, self._known(task))
@@ -180,7 +222,7 @@ class _Trained:
         match self._head:
             case None:
                 return self._own(texts)[_FIELD]
-            case Cheap():
+            case SelfTrained():
                 return self._head.logits(texts)
             case _:
                 return self._head.logits(texts, self._frozen(texts), self._own(texts))[_FIELD]
@@ -205,7 +247,7 @@ def recipe(arm: str, task: Task) -> Recipe:
     common = Recipe(epochs=epochs, patience=epochs, batch=32, head_learning_rate=1e-2, seed=task.seed)
     if arm == FULL:
         return replace(common, method="full", learning_rate=1e-4, head_learning_rate=2e-3)
-    if arm == CONTRASTIVE:
+    if arm in (CONTRASTIVE, TUNED_POOLED):
         return replace(common, contrast=1.0, head_learning_rate=2e-3)
     return common
 

@@ -55,6 +55,13 @@ class Benchmark:
         by_label = {label: [e for e in self.train if e.label == label] for label in self.labels}
         return tuple(e for rows_of in by_label.values() for e in draw.sample(rows_of, min(shots, len(rows_of))))
 
+    def others(self, labelled: Sequence[Example], most: int, seed: int) -> tuple[str, ...]:
+        """Training texts without their labels, drawn among those that are not `labelled`."""
+        taken = {e.text for e in labelled}
+        texts = list(dict.fromkeys(e.text for e in self.train if e.text not in taken))
+        draw = random.Random(seed)  # noqa: S311 -- no secret depends on it
+        return tuple(draw.sample(texts, min(most, len(texts))))
+
 
 def load(folder: Path, field: str | None = None) -> Benchmark:
     """Read a folder's JSON lines.

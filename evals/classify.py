@@ -18,10 +18,11 @@ from sklearn.metrics import roc_auc_score
 
 from adapters.metrics import calibration_error, coverage_at_risk, scores
 from domains.spec import Unavailable
-from evals.arms import BY_COST, QLORA, Outcome, Task, run
+from evals.arms import BY_COST, QLORA, UNLABELLED, Outcome, Task, run
 from evals.benchmarks import Benchmark
 
 _VERSION = 1  # of what a run means: results of another are not reused
+_POOL = 12_000  # texts without labels that are read, at most
 _RECALL_AT = 0.05  # share of texts in scope that may be refused when out-of-scope recall is told
 
 
@@ -92,7 +93,11 @@ def compare(
     store.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Run]] = {arm: [] for arm in arms}
     for arm, seed in track([(arm, seed) for arm in arms for seed in range(seeds)]):
-        task = replace(_task(data, seed, draw, epochs), decoder=decoder if arm == QLORA else None)
+        task = _task(data, seed, draw, epochs)
+        if arm in UNLABELLED:
+            task = replace(task, unlabelled=data.others(task.train, _POOL, seed))
+        elif arm == QLORA:
+            task = replace(task, decoder=decoder)
         path = store / f"{_name(arm, task, data)}.json"
         if not path.is_file():
             _keep(path, _apart(arm, task, data))

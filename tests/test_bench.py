@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 
+from adapters.selftrain import SelfTrained, Topics, surest
 from domains.spec import InvalidInput
-from evals.arms import ARMS, LORA, run
+from evals.arms import ARMS, LORA, POOLED, run
 from evals.benchmarks import load
 from evals.classify import Run, Summary, compare, recommended
 from evals.classify_report import markdown
@@ -95,6 +97,31 @@ def test_cheap_arms_learn_and_are_not_run_twice(folder, tmp_path):
     assert probe.runs[0].peak_mb > 100
     text = markdown(load(folder), "all rows", first, "formfact bench classify")
     assert "Recommended: **linear probe" in text
+
+
+def test_the_surest_of_every_label_are_taken():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.45, 0.55]])
+    assert sorted(surest(probabilities, 0.7)) == [0, 2, 3]
+    assert sorted(surest(probabilities, 0.01)) == [0, 3]
+
+
+def test_unlabelled_texts_help_where_a_label_is_known_by_one_word():
+    draw = random.Random(0)
+    words = {0: ["refund", "money", "reimburse", "repay"], 1: ["sync", "folder", "upload", "conflict"]}
+    pool = [" ".join(draw.sample(words[n % 2], 3)) for n in range(200)]
+    topics = Topics(pool)
+    texts, targets = ["refund", "sync"], np.array([0, 1])
+    asked = ["money repay", "reimburse", "conflict", "folder upload"] * 3
+    found = SelfTrained(topics, texts, targets, 3, pool).logits(asked)
+    assert list(found.argmax(1)) == [0, 0, 1, 1] * 3
+    assert np.exp(found[:, 2]).max() < 1e-6, "a label that no text has is never given"
+
+
+def test_arms_that_read_unlabelled_texts_never_see_those_of_the_test(folder, tmp_path):
+    data = load(folder)
+    assert set(data.others(data.drawn(0, shots=5), 1000, 0)) <= {e.text for e in data.train}
+    (found,) = compare(data, [POOLED], 1, (None, 5), None, tmp_path / "runs", iter)
+    assert found.mean("accuracy") > 0.8
 
 
 @pytest.mark.slow

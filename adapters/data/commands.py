@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,6 @@ from domains.spec import Domain, load_domain
 
 if TYPE_CHECKING:
     from adapters.data.build import Checked
-    from adapters.data.sources import Sourced
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -98,23 +97,12 @@ def readiness(
 def _checked(paths: Sequence[Path] | None, spec: Domain, own_labels: bool, rights: str) -> Checked:
     from adapters.base import SentenceBase, cache_by_text, features_under, unit
     from adapters.data.build import examine
-    from adapters.data.sources import sourced, taxonomy
+    from adapters.data.sources import annotated, sourced, taxonomy
 
     fields = None if own_labels else spec.label_names
-    rows = tuple(s for path in paths for s in sourced(path, fields, rights)) if paths else _shipped(spec)
+    shipped = () if paths else annotated(spec.folder / "tickets", spec.label_names)
+    rows = tuple(s for path in paths or () for s in sourced(path, fields, rights)) or shipped
     base = SentenceBase(spec.encoder)
     with Console(stderr=True).status("Checking"):
         embed = cache_by_text(lambda texts: unit(features_under(base, base.network, texts, half=True)))
-        ordinal = frozenset(name for name, field in spec.fields.items() if field.ordinal)
-        return examine(rows, fields or taxonomy(rows), embed, ordinal)
-
-
-def _shipped(spec: Domain) -> tuple[Sourced, ...]:
-    """The domain's own training tickets, with what a second annotator said of some."""
-    from adapters.data.rows import lines
-    from adapters.data.sources import sourced
-
-    tickets = spec.folder / "tickets"
-    second = {raw["id"]: {raw["annotator"]: raw["labels"]} for _, raw in lines(tickets / "annotations.jsonl")}
-    rows = sourced(tickets / "train.jsonl", spec.label_names, "own")
-    return tuple(replace(s, annotations=second.get(s.row.id, {})) for s in rows)
+        return examine(rows, fields or taxonomy(rows), embed, spec.ordinal)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,32 @@ def sourced(path: Path, fields: Fields | None, rights: str) -> tuple[Sourced, ..
     if not found:
         raise InvalidInput(f"{path}: there are no tickets in it.", "A data set needs rows.")
     return tuple(found.values())
+
+
+def annotated(folder: Path, fields: Fields) -> tuple[Sourced, ...]:
+    """A data set's training rows, with what second annotators said of some, where `annotations.jsonl` tells it.
+
+    Raises:
+        InvalidInput: see `sourced`.
+    """
+    second: dict[str, dict[str, dict[str, str]]] = {}
+    if (told := folder / "annotations.jsonl").is_file():
+        for _, raw in lines(told):
+            second.setdefault(raw["id"], {})[raw["annotator"]] = raw["labels"]
+    rows = sourced(folder / "train.jsonl", fields, "own")
+    return tuple(replace(s, annotations=second.get(s.row.id, s.annotations)) for s in rows)
+
+
+def pairs(rows: Iterable[Sourced]) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """The labels of a row as it stands and as another annotator gave them, or of its first two annotators."""
+    found = []
+    for s in rows:
+        labels = list(s.annotations.values())
+        if len(labels) == 1:
+            found.append((s.row.labels, labels[0]))
+        elif len(labels) > 1:
+            found.append((labels[0], labels[1]))
+    return found
 
 
 def taxonomy(rows: tuple[Sourced, ...]) -> dict[str, tuple[str, ...]]:
