@@ -29,9 +29,7 @@ class Heads:
         return np.asarray(logits, dtype=np.float32)
 
 
-def fit_head(
-    features: Any, numbers: Ints, labels: int, strength: float, balanced: bool = False
-) -> tuple[Features, Features]:
+def fit_head(features: Any, numbers: Ints, labels: int, strength: float) -> tuple[Features, Features]:
     """Logistic regression as weight (labels, dimensions) and bias (labels,).
 
     Args:
@@ -39,9 +37,8 @@ def fit_head(
         numbers: (rows,) label numbers.
         labels: how many labels there are; one that no row has is never given.
         strength: of regularisation, inverse.
-        balanced: weigh a label by the inverse of its frequency.
     """
-    fitted = LogisticRegression(C=strength, max_iter=2000, class_weight="balanced" if balanced else None)
+    fitted = LogisticRegression(C=strength, max_iter=2000)
     fitted.fit(features, numbers)
     weight, bias = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second

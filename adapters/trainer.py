@@ -1,8 +1,8 @@
 """The optimisation: a network, adapted by LoRA or in full, and a linear head a field, by cross-entropy.
 
-LoRA (Hu et al. 2021) on every linear layer, the base's own pooling, heads started from a linear probe on the frozen
-features (Kumar et al. 2022: fine-tuning from a fitted head distorts the features less), label smoothing, optionally a
-supervised contrastive loss and a moving average of the weights. Seeded: the order of rows and the dropout of an epoch
+LoRA (Hu et al. 2021) on every linear layer, the base's own pooling, fresh heads, label smoothing, optionally a
+supervised contrastive loss and a moving average of the weights. Heads are not started from a linear probe: a head that
+fits its few rows already leaves the encoder nothing to learn. Seeded: the order of rows and the dropout of an epoch
 follow from the seed and its number alone, so that a training that was cut off goes on to the same figures.
 """
 
@@ -25,7 +25,7 @@ from torch import nn
 from adapters.base import Base, Features, features_under, has_bfloat16
 from adapters.checkpoint import Progressed, restore, store
 from adapters.data.rows import Fields, Row, targets
-from adapters.heads import Heads, fit_head
+from adapters.heads import Heads
 from adapters.model import Logits
 from adapters.recipe import Recipe
 
@@ -56,8 +56,8 @@ class Trainer:
         self.network = adapted(base.network, recipe)
         self._numbers = targets(fields, self.train)
         self._index = {row.id: i for i, row in enumerate(self.train)}
-        frozen = features_under(base, base.network, [row.text for row in self.train])
-        self.heads = nn.ModuleDict({name: self._probe(name, frozen) for name in fields}).to(base.device)
+        heads = {name: nn.Linear(base.dimensions, len(labels)) for name, labels in fields.items()}
+        self.heads = nn.ModuleDict(heads).to(base.device)
         self._weights = {name: self._class_weights(name) for name in fields}
         self._optimizer = torch.optim.AdamW(
             [
@@ -174,15 +174,6 @@ class Trainer:
         with torch.no_grad():
             for name, parameter in self._trained():
                 parameter.copy_(state[name])
-
-    def _probe(self, name: str, frozen: Features) -> nn.Linear:
-        """A linear head fitted on the frozen features."""
-        head = nn.Linear(self.base.dimensions, len(self.fields[name]))
-        weight, bias = fit_head(frozen, self._numbers[name], len(self.fields[name]), 1.0, balanced=True)
-        with torch.no_grad():
-            head.weight.copy_(torch.from_numpy(weight))
-            head.bias.copy_(torch.from_numpy(bias))
-        return head
 
     def _class_weights(self, name: str) -> torch.Tensor | None:
         if not self.recipe.class_weights:
