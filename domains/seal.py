@@ -17,8 +17,10 @@ def fingerprint(path: Path) -> str:
 
 
 def seal(path: Path) -> str:
-    """Write a file's checksum into `SEAL.json` beside it. Sealing anew is a change that a reviewer sees."""
-    seals = _seals(path) | {path.name: fingerprint(path)}
+    """Write a file's checksum into `SEAL.json` beside it: other bytes are another file, which nobody has opened yet."""
+    if (mark := fingerprint(path)) != _seals(path).get(path.name):
+        _count(path, 0)
+    seals = _seals(path) | {path.name: mark}
     (path.parent / SEALS).write_text(json.dumps(seals, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return seals[path.name]
 
@@ -31,10 +33,7 @@ def open_sealed(path: Path) -> Path:
     """
     if _seals(path).get(path.name) != fingerprint(path):
         raise IntegrityError(f"{path} is not the file that was sealed.", "Restore it, or seal it anew and say so.")
-    note = path.parent / OPENED
-    counts = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
-    counts[path.name] = openings(path) + 1
-    note.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    _count(path, openings(path) + 1)
     return path
 
 
@@ -42,6 +41,12 @@ def openings(path: Path) -> int:
     """How often a sealed file has been opened since its openings are noted: cards tell it."""
     note = path.parent / OPENED
     return int(json.loads(note.read_text(encoding="utf-8")).get(path.name, 0)) if note.is_file() else 0
+
+
+def _count(path: Path, times: int) -> None:
+    note = path.parent / OPENED
+    counts = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    note.write_text(json.dumps({**counts, path.name: times}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def refuse_sealed(path: Path) -> None:

@@ -141,7 +141,7 @@ def check(row: Row, fields: Fields, where: str) -> None:
             raise InvalidInput(f"{where}: {name}: there is no label `{value}`.", f"The labels are {known}.")
 
 
-def split(rows: Iterable[Row], validation: float = 0.1, calibration: float = 0.12) -> Split:
+def split(rows: Iterable[Row], validation: float = 0.1, calibration: float = 0.2) -> Split:
     """Divide rows by a hash of their group: the same group always falls on the same side."""
     sides: dict[str, list[Row]] = {"train": [], "validation": [], "calibration": []}
     for row in rows:

@@ -1,0 +1,149 @@
+"""Chat models behind LangChain's interface: any OpenAI-compatible endpoint, or a small model in this process.
+
+Both take `response_format` with a JSON schema and answer in it: an endpoint by its own constrained decoding, the local
+model by llguidance, which masks at every token what the schema does not allow (a mask costs microseconds, and nothing is
+compiled beforehand). Decoding is greedy.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import llguidance
+import llguidance.hf
+import llguidance.torch
+import torch
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import ConfigDict, PrivateAttr, SecretStr
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
+
+from adapters.pulled import gguf
+from domains.spec import NotConfigured
+
+ENDPOINT, LOCAL = "openai", "local"
+_ROLES = {"system": "system", "human": "user", "ai": "assistant"}
+
+
+def chat_model(
+    setting: str, models: Path, url: str = "", key: str = "", timeout: float = 20.0, max_tokens: int = 160
+) -> BaseChatModel:
+    """The chat model that a setting names.
+
+    Args:
+        setting: `openai:MODEL` or `local:NAME`.
+        models: the folder of pulled models.
+        url: of the endpoint, as `http://127.0.0.1:8001/v1`; empty: OpenAI's own.
+        key: of the endpoint; many local servers want none.
+        timeout: of one call to an endpoint, in seconds; failed calls are repeated twice, with growing pauses.
+        max_tokens: of one answer.
+
+    Raises:
+        NotConfigured: the setting makes no sense, or the model has not been pulled.
+    """
+    kind, _, name = setting.partition(":")
+    if kind == ENDPOINT and name:
+        return ChatOpenAI(
+            model=name,
+            base_url=url or None,
+            api_key=SecretStr(key or "none"),
+            timeout=timeout,
+            max_retries=2,
+            max_tokens=max_tokens,
+            temperature=0.0,
+            seed=0,
+        )
+    if kind == LOCAL and name:
+        return LocalChat.load(gguf(name, models), max_tokens)
+    raise NotConfigured(f"FORMFACT_LLM: `{setting}` is not understood.", "Say openai:MODEL or local:smollm2.")
+
+
+class LocalChat(BaseChatModel):
+    """A small causal language model from a GGUF file; one call at a time."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    network: Any
+    tokenizer: Any
+    grammar_tokenizer: Any
+    max_tokens: int = 160
+    _turn: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    @classmethod
+    def load(cls, path: Path, max_tokens: int = 160) -> LocalChat:
+        """Read the model.
+
+        Raises:
+            NotConfigured: the file cannot be loaded.
+        """
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+            network = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name).eval()
+        except (OSError, ValueError, ImportError) as error:
+            raise NotConfigured(f"The chat model {path} cannot be loaded: {error}", "Pull it again.") from error
+        grammar_tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=network.config.vocab_size)
+        return cls(network=network, tokenizer=tokenizer, grammar_tokenizer=grammar_tokenizer, max_tokens=max_tokens)
+
+    @property
+    def _llm_type(self) -> str:
+        return "local"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        turns = [{"role": _ROLES[m.type], "content": str(m.content)} for m in messages]
+        read = self.tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        with self._turn, torch.inference_mode():
+            written = self.network.generate(
+                **read,
+                max_new_tokens=int(kwargs.get("max_tokens", self.max_tokens)),
+                do_sample=False,
+                logits_processor=self._constraints(kwargs.get("response_format"), read["input_ids"].shape[1]),
+                pad_token_id=self.tokenizer.eos_token_id,
+            )
+        new = written[0][read["input_ids"].shape[1] :]
+        usage = {"input_tokens": read["input_ids"].shape[1], "output_tokens": len(new)}
+        usage["total_tokens"] = sum(usage.values())
+        text = self.tokenizer.decode(new, skip_special_tokens=True)
+        message = AIMessage(content=text, usage_metadata=usage)  # type: ignore[arg-type]
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _constraints(self, response_format: dict[str, Any] | None, prompt_tokens: int) -> list[LogitsProcessor]:
+        if response_format is None:
+            return []
+        schema = json.dumps(response_format["json_schema"]["schema"])
+        grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": False})
+        return [_Constrained(llguidance.LLMatcher(self.grammar_tokenizer, grammar), prompt_tokens)]
+
+
+class _Constrained(LogitsProcessor):
+    """Leaves of each step's logits those of tokens that the grammar allows next."""
+
+    def __init__(self, matcher: llguidance.LLMatcher, prompt_tokens: int) -> None:
+        self._matcher, self._read = matcher, prompt_tokens
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        for token in input_ids[0, self._read :].tolist():
+            self._matcher.consume_token(token)
+        self._read = input_ids.shape[1]
+        mask = llguidance.torch.allocate_token_bitmask(1, scores.shape[-1])
+        llguidance.torch.fill_next_token_bitmask(self._matcher, mask, 0)
+        llguidance.torch.apply_token_bitmask_inplace(scores, mask)
+        return scores
+
+
+def schema_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema as `response_format`, for `model.bind(response_format=…)`."""
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
