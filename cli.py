@@ -23,6 +23,7 @@ def _assemble() -> None:
     from adapters.commands import app as adapters
     from adapters.data.commands import app as data
     from adapters.data.commands import readiness
+    from adapters.model_commands import app as models
     from domains.commands import app as domains
     from evals.bench_commands import app as bench
     from evals.commands import app as evals
@@ -30,6 +31,7 @@ def _assemble() -> None:
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
+    app.add_typer(models, name="models", help="Chat models that run in this process.")
     app.add_typer(evals, name="evals", help="Run the eval cases.")
     app.add_typer(bench, name="bench", help="Benchmarks on public data sets, or on your own.")
     commands.add_to(app)

@@ -1,8 +1,7 @@
 """Chat models behind LangChain's interface: any OpenAI-compatible endpoint, or a small model in this process.
 
 Both take `response_format` with a JSON schema and answer in it: an endpoint by its own constrained decoding, the local
-model by llguidance, which masks at every token what the schema does not allow (a mask costs microseconds, and nothing is
-compiled beforehand). Decoding is greedy.
+model by llguidance, which masks at every token what the schema does not allow. Decoding is greedy.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from typing import Any
 
 import llguidance
 import llguidance.hf
-import llguidance.torch
+import llguidance.numpy
+import numpy as np
 import torch
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -117,7 +117,7 @@ class LocalChat(BaseChatModel):
         usage = {"input_tokens": read["input_ids"].shape[1], "output_tokens": len(new)}
         usage["total_tokens"] = sum(usage.values())
         text = self.tokenizer.decode(new, skip_special_tokens=True)
-        message = AIMessage(content=text, usage_metadata=usage)  # type: ignore[arg-type]
+        message = AIMessage(content=text, usage_metadata=usage)
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _constraints(self, response_format: dict[str, Any] | None, prompt_tokens: int) -> list[LogitsProcessor]:
@@ -128,20 +128,21 @@ class LocalChat(BaseChatModel):
         return [_Constrained(llguidance.LLMatcher(self.grammar_tokenizer, grammar), prompt_tokens)]
 
 
-class _Constrained(LogitsProcessor):
+class _Constrained(LogitsProcessor):  # type: ignore[misc]
     """Leaves of each step's logits those of tokens that the grammar allows next."""
 
     def __init__(self, matcher: llguidance.LLMatcher, prompt_tokens: int) -> None:
         self._matcher, self._read = matcher, prompt_tokens
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         for token in input_ids[0, self._read :].tolist():
             self._matcher.consume_token(token)
         self._read = input_ids.shape[1]
-        mask = llguidance.torch.allocate_token_bitmask(1, scores.shape[-1])
-        llguidance.torch.fill_next_token_bitmask(self._matcher, mask, 0)
-        llguidance.torch.apply_token_bitmask_inplace(scores, mask)
-        return scores
+        # llguidance.torch would bring torch.compile, and with it a C++ compiler, for these three lines.
+        mask = llguidance.numpy.allocate_token_bitmask(1, scores.shape[-1])
+        llguidance.numpy.fill_next_token_bitmask(self._matcher, mask, 0)
+        allowed = np.unpackbits(mask.view(np.uint8), axis=1, count=scores.shape[-1], bitorder="little")
+        return scores.masked_fill(torch.from_numpy(allowed == 0).to(scores.device), -torch.inf)
 
 
 def schema_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:

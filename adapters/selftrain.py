@@ -40,7 +40,8 @@ class SelfTrained:
 
     def __init__(self, inputs: Inputs, texts: list[str], targets: Ints, labels: int, pool: list[str]) -> None:
         self._inputs, self._labels = inputs, labels
-        known, unknown = inputs(texts), inputs(pool) if pool else None
+        known: Any = inputs(texts)
+        unknown: Any = inputs(pool) if pool else None
         self._model = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(known, targets)
         weights = np.full(len(texts), _LABELLED)
         for share in _SHARES if pool else ():
