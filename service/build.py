@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from adapters.chat import chat_model
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
@@ -24,6 +25,7 @@ from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
+from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
 from service.database import open_database
 from service.idempotency import Idempotency
@@ -93,7 +95,8 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         selector=Selector(domain, retriever, lexical, encoder, Wording(domain, encoder, encoder.words)),
         labelling=pinned or live,
         shadow=shadow,
-        composer=ExtractiveComposer(domain),
+        extractive=ExtractiveComposer(domain),
+        chat=_chat(settings, domain),
         journal=Journal(engine),
     )
     publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
@@ -111,3 +114,12 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         live=live,
         shadow=shadow,
     )
+
+
+def _chat(settings: Settings, domain: Domain) -> ChatComposer | None:
+    """The composer with the chat model that is set, if one is."""
+    if not settings.llm:
+        return None
+    key, models = settings.llm_key.get_secret_value(), settings.home / "models"
+    timeout, longest = settings.llm_timeout_seconds, settings.llm_max_tokens
+    return ChatComposer(domain, chat_model(settings.llm, models, settings.llm_url, key, timeout, longest), settings.llm)

@@ -1,15 +1,16 @@
-"""The extractive composer: claims are sentences and table rows of the evidence, the rest comes from templates.
+"""Composing: claims out of the evidence, laid out in the domain's reply formats; the extractive composer is verbatim.
 
-Knows nothing of HTTP or of how the evidence was found. A chat-model composer takes the same arguments.
+Knows nothing of HTTP or of how the evidence was found. The other composer stands in `service/chat_composer.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -60,16 +61,48 @@ class _Part:
     claims: tuple[str, ...]
 
 
+Numbers = Mapping[tuple[str, int, int], int]  # (document, version, start) of a unit -> the number of its citation
+Claims = Callable[[Finding, Sequence[Unit], Numbers], list[Claim]]
+
+
+class Composer(Protocol):
+    """Makes a draft of a decision and its evidence; what it drafts is verified before it leaves."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in a reply's provenance."""
+        ...
+
+    def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
+        """Compose the customer's text; a decision that states no fact gives the bare template.
+
+        Raises:
+            Unavailable: what it needs does not answer.
+        """
+        ...
+
+
 class ExtractiveComposer:
-    """Puts evidence into the reply format of a decision."""
+    """Claims are sentences and table rows of the evidence."""
 
     name = "extractive"
 
     def __init__(self, domain: Domain) -> None:
-        self._domain = domain
+        self._layout = Layout(domain)
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
-        """Compose the customer's text; a decision that states no fact gives the bare template."""
+        """See `Composer`."""
+        return self._layout.draft(decision, evidence, _verbatim)
+
+
+class Layout:
+    """Puts claims into the reply format of a decision."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._domain = domain
+
+    def draft(self, decision: Decision, evidence: Evidence | None, claims_of: Claims) -> Draft:
+        """The customer's text, with `claims_of` each finding where the decision states facts."""
         findings = evidence or ()
         stated = [(f, f.conflict if decision.reason_code == "evidence_conflict" else f.units) for f in findings]
         if decision.reason_code not in ("answered", "evidence_conflict"):
@@ -79,14 +112,10 @@ class ExtractiveComposer:
         parts: list[_Part] = []
         claims: list[Claim] = []
         for finding, units in stated:
-            own = [
-                Claim(_as_text(u, finding.question.text), (numbers[u.version.doc_id, u.version.version, u.start],))
-                for u in units
-            ]
-            new = [c for c in own if c not in claims]
+            new = [c for c in claims_of(finding, units, numbers) if c not in claims] if units else []
             claims += new
             if new:
-                parts.append(_Part(_told(finding), tuple(f"{c.text} [{c.citations[0]}]" for c in new)))
+                parts.append(_Part(_told(finding), tuple(_marked(c) for c in new)))
         unanswered = [_told(f) for f, units in stated if not units]
         ask = [self._domain.slots[slot].ask for f in findings for slot in f.ask]
         text = self._render(decision.format, parts, unanswered, list(dict.fromkeys(ask)))
@@ -107,6 +136,17 @@ def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         autoescape=False,
     )
+
+
+def _verbatim(finding: Finding, units: Sequence[Unit], numbers: Numbers) -> list[Claim]:
+    return [
+        Claim(_as_text(u, finding.question.text), (numbers[u.version.doc_id, u.version.version, u.start],))
+        for u in units
+    ]
+
+
+def _marked(claim: Claim) -> str:
+    return f"{claim.text} {''.join(f'[{n}]' for n in claim.citations)}"
 
 
 def _cite(units: Sequence[Unit]) -> list[Citation]:

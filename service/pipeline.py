@@ -14,7 +14,7 @@ from ulid import ULID
 from adapters.classifier import Classifier, Labels
 from adapters.live import Source
 from adapters.shadow import Shadow
-from domains.spec import Domain, InvalidInput, NotConfigured
+from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
 from retrieval.evidence import Evidence, Selector
 from retrieval.injection import commands_in
@@ -22,7 +22,7 @@ from retrieval.instants import now, parse_instant, show_instant
 from retrieval.retriever import Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
-from service.compose import Draft, ExtractiveComposer
+from service.compose import Composer, Draft
 from service.journal import Journal
 from service.keys import Caller, Forbidden
 from service.language import foreign
@@ -58,7 +58,8 @@ class Pipeline:
     selector: Selector
     labelling: Source
     shadow: Shadow
-    composer: ExtractiveComposer
+    extractive: Composer
+    chat: Composer | None  # words the claims where a chat model is set
     journal: Journal
 
     def respond(self, request: RespondRequest, caller: Caller) -> Reply:
@@ -79,14 +80,9 @@ class Pipeline:
         route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
         with clock("retrieve"):
             evidence = self._search(ticket, route, view) if route.facts else None
-        with clock("compose"):
-            decision = decide(route, labels, evidence, self.domain)
-            draft = self.composer.compose(decision, evidence)
-        with clock("verify"):
-            decision, draft = self._verified(decision, draft, ticket)
-        reply = self._reply(
-            ticket, options, route, labels, decision, draft, self._provenance(classifier, moment, view, caller), clock
-        )
+        made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, options, clock)
+        provenance = self._provenance(classifier, moment, view, caller, made.composer)
+        reply = self._reply(ticket, options, route, labels, made, provenance, clock)
         self._record(request, ticket, evidence, reply, caller)
         if labels:
             self.shadow.see(ticket.model_text, classifier.id, labels)
@@ -124,11 +120,13 @@ class Pipeline:
         return SearchReply(request_id=str(ULID()), passages=passages, catalog_revision=revision)
 
     def _checked(self, options: Options) -> Options:
-        if options.mode in ("rag", "prompt"):
+        if options.mode in ("rag", "prompt") and self.chat is None:
             raise NotConfigured(
                 f"mode: `{options.mode}` needs a chat model and none is set.",
                 "Set FORMFACT_LLM and start again, or use mode hybrid or tuned.",
             )
+        if options.mode == "prompt":
+            raise NotConfigured("mode: `prompt` is not served yet.", "Use mode hybrid, rag or tuned.")
         if options.mode == "tuned" and options.facts == "always":
             raise InvalidInput("facts: mode `tuned` has none to ask.", "Use mode hybrid with facts: always.", "facts")
         return options
@@ -157,14 +155,31 @@ class Pipeline:
                 known |= slots_in(value, self.domain) or {slot: frozenset({value})}
         return known | slots_in(ticket.everything, self.domain)
 
-    def _verified(self, decision: Decision, draft: Draft, ticket: Ticket) -> tuple[Decision, Draft]:
-        """The draft, or a hand-off in its place if it says what it may not say."""
-        failures = verify(draft, self.catalog.text, ticket.everything)
-        if not failures:
-            return decision, draft
-        log.warning("unverified_claim", failures=len(failures), format=draft.format)
+    def _composed(
+        self, decision: Decision, evidence: Evidence | None, ticket: Ticket, options: Options, clock: _Clock
+    ) -> _Composed:
+        """The first draft that may leave, or a hand-off in its place."""
+        composers = self._composers(decision, options)
+        for composer in composers:
+            try:
+                with clock("compose"):
+                    draft = composer.compose(decision, evidence)
+            except Unavailable as error:
+                log.warning("composer_unavailable", composer=composer.name, detail=error.detail)
+                continue
+            with clock("verify"):
+                failures = verify(draft, self.catalog.text, ticket.everything)
+            if not failures:
+                return _Composed(decision, draft, composer.name, composer is not composers[0])
+            log.warning("unverified_claim", composer=composer.name, failures=len(failures), format=draft.format)
         refused = Decision("handoff", "unverified_claim", "handoff")
-        return refused, self.composer.compose(refused, None)
+        return _Composed(refused, self.extractive.compose(refused, None), self.extractive.name, len(composers) > 1)
+
+    def _composers(self, decision: Decision, options: Options) -> tuple[Composer, ...]:
+        """In the order in which they are tried; a chat model words answers alone, and only where one is set."""
+        if self.chat is None or decision.reason_code != "answered":
+            return (self.extractive,)
+        return (self.chat,) if options.mode == "rag" else (self.chat, self.extractive)
 
     def _reply(
         self,
@@ -172,26 +187,28 @@ class Pipeline:
         options: Options,
         route: Route,
         labels: Labels | None,
-        decision: Decision,
-        draft: Draft,
+        made: _Composed,
         provenance: Provenance,
         clock: _Clock,
     ) -> Reply:
+        flags = ["injection_suspected"] if commands_in(ticket.everything) else []
         return Reply(
             request_id=str(ULID()),
             mode=options.mode,
-            route=route_out(route, decision.format),
+            route=route_out(route, made.decision.format),
             labels=None if labels is None else labels_out(labels),
-            action=decision.action,
-            reason_code=decision.reason_code,
-            answer=answer_out(draft),
-            citations=[citation_out(c, self.domain) for c in draft.citations],
-            flags=["injection_suspected"] if commands_in(ticket.everything) else [],
+            action=made.decision.action,
+            reason_code=made.decision.reason_code,
+            answer=answer_out(made.draft),
+            citations=[citation_out(c, self.domain) for c in made.draft.citations],
+            flags=[*flags, "composer_fell_back"] if made.fell_back else flags,
             provenance=provenance,
             timings_ms=clock.told(),
         )
 
-    def _provenance(self, classifier: Classifier, moment: datetime, view: View, caller: Caller) -> Provenance:
+    def _provenance(
+        self, classifier: Classifier, moment: datetime, view: View, caller: Caller, composer: str
+    ) -> Provenance:
         return Provenance(
             adapters={"labels": classifier.id},
             base_model=classifier.base_model,
@@ -199,7 +216,7 @@ class Pipeline:
             domain=self.domain.fingerprint,
             catalog_revision=view.revision if caller.sees_revisions else view.token,
             as_of=moment.astimezone(self.domain.zone).isoformat(timespec="seconds"),
-            composer=self.composer.name,
+            composer=composer,
         )
 
     def _record(
@@ -208,6 +225,16 @@ class Pipeline:
         asked = asdict(ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
         seen = None if evidence is None else [finding_log(f) for f in evidence]
         self.journal.record(reply.request_id, caller.key_id, asked | {"evidence": seen}, reply.model_dump(mode="json"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    """What leaves: the decision, its draft, who composed it, and whether another was tried first."""
+
+    decision: Decision
+    draft: Draft
+    composer: str
+    fell_back: bool
 
 
 @dataclass(slots=True)
@@ -223,7 +250,7 @@ class _Clock:
         try:
             yield
         finally:
-            self.stages[stage] = time.perf_counter() - begun
+            self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - begun
 
     def told(self) -> Mapping[str, float]:
         every = self.stages | {"total": time.perf_counter() - self.started}

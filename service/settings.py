@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest.limits import Limits
@@ -25,7 +25,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the home")
     chroma_url: str = Field("", description="host:port of a Chroma server; empty: embedded in the home")
-    llm: str = Field("", description="chat model of the modes rag and prompt; empty: none")
+    llm: str = Field("", description="chat model that composes: openai:MODEL or local:smollm2; empty: none")
+    llm_url: str = Field("", description="of an OpenAI-compatible endpoint, as http://127.0.0.1:8001/v1")
+    llm_key: SecretStr = Field(SecretStr(""), description="of the endpoint")
+    llm_timeout_seconds: float = Field(20.0, gt=0, description="of one call to the endpoint")
+    llm_max_tokens: int = Field(160, ge=16, description="of one answer")
     max_body_bytes: int = Field(1_000_000, ge=1000)
     max_batch_bytes: int = Field(20_000_000, ge=1000)
     max_upload_bytes: int = Field(20_000_000, ge=1000, description="of one document")

@@ -1,7 +1,8 @@
 """The last gate: what a draft says must stand in what it cites, or it does not leave.
 
 Deterministic, and blind to who composed. It checks that every quote is verbatim at its offsets, that every number of
-a claim stands in a quote which the claim cites, and that outside its claims the text states no number of its own.
+a claim stands in a quote which the claim cites, that a claim in other words than its quotes brings few words of its own
+and turns no denial round, and that outside its claims the text states no number of its own.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from retrieval.lexical import tokens
 from service.compose import Draft
 
 _NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
+_DENIAL = re.compile(r"\b(not|no|never|none|nor|without|cannot|unless|except|only)\b|n['’]t\b", re.I)
+_STRANGE = 1 / 3  # share of a claim's content words that may stand neither in its quotes nor in the ticket
 _MARK = re.compile(r"\[\d+\]")
 
 
@@ -43,6 +47,7 @@ def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Fail
             failures.append(Failure("a claim cites nothing that was found"))
         if missing := numbers(claim.text) - numbers(cited):
             failures.append(Failure(f"a claim states {sorted(missing)}, which its citations do not"))
+        failures += _reworded(claim.text, cited, said)
     outside = _outside_claims(draft)
     if missing := numbers(outside) - numbers(said):
         failures.append(Failure(f"the text states {sorted(missing)} outside its claims"))
@@ -50,6 +55,20 @@ def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Fail
     if unknown := marks - quotes.keys():
         failures.append(Failure(f"the text cites {sorted(unknown)}, which do not exist"))
     return tuple(failures)
+
+
+def _reworded(claim: str, cited: str, said: str) -> list[Failure]:
+    """What is wrong with a claim that is no quotation."""
+    if claim in cited:
+        return []
+    own = set(tokens(claim))
+    strange = own - set(tokens(cited)) - set(tokens(said))
+    found = []
+    if len(strange) > _STRANGE * len(own):
+        found.append(Failure(f"a claim brings {len(strange)} of {len(own)} words that nobody said"))
+    if bool(_DENIAL.search(claim)) != bool(_DENIAL.search(cited)):
+        found.append(Failure("a claim denies what its citations do not, or the other way round"))
+    return found
 
 
 def numbers(text: str) -> set[str]:
