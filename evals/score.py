@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
+from retrieval.figures import unstated
 from service.reply import Reply
-from service.verify import numbers
 
 _MARK = re.compile(r"\[\d+\]")
 
@@ -72,6 +72,5 @@ def _holds(text: str, value: str) -> bool:
 def _invented(case: Case, reply: Reply) -> bool:
     quotes = " ".join(c.quote for c in reply.citations)
     said = " ".join([case.ticket.subject, case.ticket.body, *(m.text for m in case.ticket.thread)])
-    stated = numbers(_MARK.sub(" ", reply.answer.text))
     uncited = any(not claim.citations for claim in reply.answer.claims)
-    return uncited or not stated <= numbers(quotes) | numbers(said)
+    return uncited or bool(unstated(_MARK.sub(" ", reply.answer.text), f"{quotes} {said}"))

@@ -1,20 +1,20 @@
 """The last gate: what a draft says must stand in what it cites, or it does not leave.
 
-Deterministic, and blind to who composed. It checks that every quote is verbatim at its offsets, that every number of
-a claim stands in a quote which the claim cites, that a claim in other words than its quotes brings few words of its own
-and turns no denial round, and that outside its claims the text states no number of its own.
+Deterministic, and blind to who composed. It checks that every quote is verbatim at its offsets; that every figure of a
+claim, however it is spelt, stands in a quote which the claim cites; that a claim in other words than its quotes brings
+few words of its own and turns no denial round; and that outside its claims the text states no figure of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from retrieval.figures import Figure, unstated
 from retrieval.lexical import tokens
 from service.compose import Draft
 
-_NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
 _DENIAL = re.compile(r"\b(not|no|never|none|nor|without|cannot|unless|except|only)\b|n['’]t\b", re.I)
 _STRANGE = 1 / 3  # share of a claim's content words that may stand neither in its quotes nor in the ticket
 _MARK = re.compile(r"\[\d+\]")
@@ -45,12 +45,12 @@ def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Fail
         cited = " ".join(quotes.get(n, "") for n in claim.citations)
         if not claim.citations or any(n not in quotes for n in claim.citations):
             failures.append(Failure("a claim cites nothing that was found"))
-        if missing := numbers(claim.text) - numbers(cited):
-            failures.append(Failure(f"a claim states {sorted(missing)}, which its citations do not"))
+        if missing := unstated(claim.text, cited):
+            failures.append(Failure(f"a claim states {_named(missing)}, which its citations do not"))
         failures += _reworded(claim.text, cited, said)
     outside = _outside_claims(draft)
-    if missing := numbers(outside) - numbers(said):
-        failures.append(Failure(f"the text states {sorted(missing)} outside its claims"))
+    if missing := unstated(outside, said):
+        failures.append(Failure(f"the text states {_named(missing)} outside its claims"))
     marks = {int(m.group()[1:-1]) for m in _MARK.finditer(draft.text)}
     if unknown := marks - quotes.keys():
         failures.append(Failure(f"the text cites {sorted(unknown)}, which do not exist"))
@@ -71,9 +71,8 @@ def _reworded(claim: str, cited: str, said: str) -> list[Failure]:
     return found
 
 
-def numbers(text: str) -> set[str]:
-    """The numbers of a text, as they are written: `13.50`, `1,000`, `24`."""
-    return set(_NUMBER.findall(text))
+def _named(missing: Iterable[Figure]) -> str:
+    return ", ".join(sorted(f"{f.value} {f.unit}".strip() for f in missing))
 
 
 def _outside_claims(draft: Draft) -> str:
