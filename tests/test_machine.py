@@ -211,6 +211,6 @@ class Documents(RuleBasedStateMachine):
 
 
 def test_anything_that_can_happen_to_documents():
-    given = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    given = settings(max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Documents, settings=given)
     assert Documents.steps >= 2000, "fewer steps than promised"
