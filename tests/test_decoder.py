@@ -55,7 +55,9 @@ def test_qlora_learns_on_four_bit_weights(decoder):
     assert type(packed).__name__ == "Linear4bit"
     texts = [row.text for row in ROWS]
     before = features_under(decoder, decoder.network, texts)
-    trainer = Trainer(decoder, FIELDS, ROWS, (), Recipe(epochs=20, patience=20, rank=4, batch=8, head_learning_rate=1e-2))
+    trainer = Trainer(
+        decoder, FIELDS, ROWS, (), Recipe(epochs=20, patience=20, rank=4, batch=8, head_learning_rate=1e-2)
+    )
     trainer.fit(lambda what, done: None)
     found = trainer.logits(texts)["kind"].argmax(1)
     assert [FIELDS["kind"][n] for n in found] == [row.labels["kind"] for row in ROWS]
