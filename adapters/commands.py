@@ -154,7 +154,7 @@ def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     from adapters.data import rows
     from adapters.data.personal import detection
     from adapters.data.quality import agreement
-    from adapters.data.sources import annotated, pairs
+    from adapters.data.sources import annotated, annotator_pairs
     from adapters.encoder import Encoder
 
     tickets = data or spec.folder / "tickets"
@@ -179,7 +179,8 @@ def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     }
     marked = tickets / "personal.jsonl"
     found = detection(marked, tickets / "train.jsonl", "test") if marked.is_file() else {}
-    grounds = Grounds(agreement(pairs(annotated(tickets, spec.label_names)), spec.label_names, spec.ordinal), found)
+    pairs = annotator_pairs(annotated(tickets, spec.label_names))
+    grounds = Grounds(agreement(pairs, spec.label_names, spec.ordinal), found)
     write_card(folder, spec, figures, grounds, facts)
     for name, field in figures.items():
         console.print(f"{name}: {verdict(field)}", highlight=False)

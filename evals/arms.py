@@ -7,7 +7,7 @@ cheap arms choose their one setting among four on held-out rows; the trained arm
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -154,17 +154,23 @@ def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, 
 
 def _mahalanobis(seen: Features, learnt: Features, numbers: Ints) -> Floats:
     """Squared distance to the nearest label's mean under one covariance for all labels (Lee et al. 2018): (texts,)."""
-    means = np.stack([learnt[numbers == n].mean(0) for n in np.unique(numbers)])
-    within = learnt - means[np.searchsorted(np.unique(numbers), numbers)]
+    present, which = np.unique(numbers, return_inverse=True)
+    means = np.stack([learnt[numbers == n].mean(0) for n in present])
+    within = learnt - means[which]
     narrowed = np.linalg.cholesky(LedoitWolf(assume_centered=True).fit(within).precision_)
     return np.asarray(cdist(seen @ narrowed, means @ narrowed, "sqeuclidean").min(1), dtype=np.float32)
+
+
+def _frozen(base: Base) -> Callable[[list[str]], Features]:
+    """Features of the untouched encoder, once a text."""
+    return cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
 
 
 class _Cheap:
     """A cheap method on the frozen encoder."""
 
     def __init__(self, base: Base, arm: str, task: Task) -> None:
-        self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        self._frozen = _frozen(base)
         texts, numbers = [e.text for e in task.train], task.numbers(task.train)
         chosen_by = ([e.text for e in task.validation], task.numbers(task.validation)) if task.validation else None
         self._model = Cheap(arm, lambda some: unit(self.features(some)), texts, numbers, len(task.labels), chosen_by)
@@ -181,7 +187,7 @@ class _Pooled:
     """A linear model of frozen embeddings, n-grams and topics, that also learns from texts without labels."""
 
     def __init__(self, base: Base, task: Task) -> None:
-        self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        self._frozen = _frozen(base)
         texts, pool = [e.text for e in task.train], list(task.unlabelled)
         self._rarity, self._topics = joined.rarity([*texts, *pool]), Topics([*texts, *pool])
         self._model = SelfTrained(self._inputs, texts, task.numbers(task.train), len(task.labels), pool)
@@ -204,7 +210,7 @@ class _Trained:
         self._base, self._arm = base, arm
         self._trainer = Trainer(base, {_FIELD: task.labels}, _rows(task.train), (), recipe(arm, task))
         self._trainer.fit(lambda what, done: None)
-        self._frozen = cache_by_text(lambda texts: features_under(base, base.network, texts, half=True))
+        self._frozen = _frozen(base)
         self._tuned = cache_by_text(lambda texts: self._trainer.features(texts, half=True))
         self._head: joined.Joined | SelfTrained | None = None
         texts, pool = [e.text for e in task.train], list(task.unlabelled)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from adapters.chat import chat_model
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
@@ -25,8 +24,7 @@ from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
-from service.chat_composer import ChatComposer
-from service.compose import ExtractiveComposer
+from service.compose import Composer, ExtractiveComposer
 from service.database import open_database
 from service.idempotency import Idempotency
 from service.journal import Journal
@@ -116,10 +114,13 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
     )
 
 
-def _chat(settings: Settings, domain: Domain) -> ChatComposer | None:
-    """The composer with the chat model that is set, if one is."""
+def _chat(settings: Settings, domain: Domain) -> Composer | None:
+    """The composer with the chat model that is set, if one is; nobody else waits for its libraries."""
     if not settings.llm:
         return None
+    from adapters.chat import chat_model  # noqa: PLC0415 -- with the model's clients
+    from service.chat_composer import ChatComposer  # noqa: PLC0415 -- likewise
+
     key, models = settings.llm_key.get_secret_value(), settings.home / "models"
     timeout, longest = settings.llm_timeout_seconds, settings.llm_max_tokens
     return ChatComposer(domain, chat_model(settings.llm, models, settings.llm_url, key, timeout, longest), settings.llm)

@@ -126,7 +126,7 @@ def test_arms_that_read_unlabelled_texts_never_see_those_of_the_test(folder, tmp
 
 @pytest.mark.slow
 def test_a_tuned_arm_learns(folder, tmp_path):
-    (found,) = compare(load(folder), [LORA], 1, (None, 10), 3, tmp_path / "runs", iter)
+    (found,) = compare(load(folder), [LORA], 1, (None, 10), 10, tmp_path / "runs", iter)
     assert found.mean("accuracy") > 0.9
     assert found.mean("trainable_parameters") > 100_000
 

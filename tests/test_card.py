@@ -11,7 +11,7 @@ from adapters.classifier import AdapterClassifier
 from adapters.data import rows
 from adapters.data.personal import detection
 from adapters.data.quality import agreement
-from adapters.data.sources import annotated, pairs
+from adapters.data.sources import annotated, annotator_pairs
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_a_card_tells_figures_slices_agreement_and_personal_data(classifier, enc
     split = rows.split(rows.load(tickets / "train.jsonl", domain.label_names))
     figures = evaluate(classifier, encoder, split, split.calibration)
     grounds = Grounds(
-        agreement(pairs(annotated(tickets, domain.label_names)), domain.label_names, domain.ordinal),
+        agreement(annotator_pairs(annotated(tickets, domain.label_names)), domain.label_names, domain.ordinal),
         detection(tickets / "personal.jsonl", tickets / "train.jsonl", "test"),
     )
     write_card(tmp_path, domain, figures, grounds, {"id": classifier.id})

@@ -18,7 +18,7 @@ from adapters.data.facts import facts_in
 from adapters.data.leakage import Embed, alike, grouped, normal, refuse_contradictions
 from adapters.data.quality import Agreement, Slice, agreement, balance, cross_predicted, doubtful, slices
 from adapters.data.rows import Fields, share_of, targets
-from adapters.data.sources import Sourced, pairs
+from adapters.data.sources import Sourced, annotator_pairs
 from adapters.folders import need_room, whole
 from domains.seal import fingerprint, seal
 from domains.spec import InvalidInput
@@ -80,7 +80,7 @@ def examine(rows: Sequence[Sourced], fields: Fields, embed: Embed, ordinal: froz
         alike={kind: len(pairs) for kind, pairs in found.items()},
         leaks={kind: sum(sealed[a] != sealed[b] for a, b in pairs) for kind, pairs in found.items()},
         facts_in_targets={s.row.id: told for s in kept if (told := _facts(s))},
-        agreement=agreement(pairs(kept), fields, ordinal),
+        agreement=agreement(annotator_pairs(kept), fields, ordinal),
         balance=balance([s.row for s in kept], fields),
         doubtful={f: [kept[n].row.id for n in doubtful(numbers[f], predicted[f])[:_TOLD]] for f in fields},
         slices={name: slices([s.row for s in kept], list(right[name])) for name in fields},

@@ -100,8 +100,10 @@ def _checked(paths: Sequence[Path] | None, spec: Domain, own_labels: bool, right
     from adapters.data.sources import annotated, sourced, taxonomy
 
     fields = None if own_labels else spec.label_names
-    shipped = () if paths else annotated(spec.folder / "tickets", spec.label_names)
-    rows = tuple(s for path in paths or () for s in sourced(path, fields, rights)) or shipped
+    if paths:
+        rows = tuple(s for path in paths for s in sourced(path, fields, rights))
+    else:
+        rows = annotated(spec.folder / "tickets", spec.label_names)
     base = SentenceBase(spec.encoder)
     with Console(stderr=True).status("Checking"):
         embed = cache_by_text(lambda texts: unit(features_under(base, base.network, texts, half=True)))

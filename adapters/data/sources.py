@@ -69,7 +69,7 @@ def annotated(folder: Path, fields: Fields) -> tuple[Sourced, ...]:
     return tuple(replace(s, annotations=second.get(s.row.id, s.annotations)) for s in rows)
 
 
-def pairs(rows: Iterable[Sourced]) -> list[tuple[dict[str, str], dict[str, str]]]:
+def annotator_pairs(rows: Iterable[Sourced]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """The labels of a row as it stands and as another annotator gave them, or of its first two annotators."""
     found = []
     for s in rows:
