@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from adapters.base import cache_by_text
-from adapters.data import rows
+from adapters.data import rows as files
 from adapters.data.build import examine, write
 from adapters.data.facts import facts_in
 from adapters.data.leakage import exact, grouped, in_meaning, near
 from adapters.data.quality import agreement
 from adapters.data.report import markdown
 from adapters.data.rows import Row
-from adapters.data.sources import sourced, taxonomy
+from adapters.data.sources import annotated, sourced, taxonomy
 from adapters.readiness import assess
 from domains.spec import IntegrityError, InvalidInput, UnsupportedMedia
 
@@ -43,9 +43,8 @@ def test_readiness_says_no_with_evidence(move, embed):
 
 @pytest.mark.slow
 def test_the_shipped_tickets_are_ready_to_tune(domain, embed):
-    from adapters.data.commands import _shipped
-
-    found = examine(_shipped(domain), domain.label_names, embed)
+    rows = annotated(domain.folder / "tickets", domain.label_names)
+    found = examine(rows, domain.label_names, embed)
     assert assess(found).move == "tune"
     assert not any(found.findings.leaks.values())
     recommended = {"recommended": "both joined + logistic regression", "command": "formfact bench classify"}
@@ -59,10 +58,10 @@ def test_the_same_rows_give_the_same_sealed_folder(tmp_path, embed):
     manifest = json.loads((first / "dataset.json").read_text())
     assert manifest["rights"] == {"own": 28}
     assert manifest["rows"]["train"] + manifest["rows"]["holdout"] == 28
-    groups = [{r.group for r in rows.read(first / f"{side}.jsonl", found.fields)} for side in ("train", "holdout")]
+    groups = [{r.group for r in files.read(first / f"{side}.jsonl", found.fields)} for side in ("train", "holdout")]
     assert groups[0].isdisjoint(groups[1])
     with pytest.raises(IntegrityError, match="nothing learns"):
-        rows.load(first / "holdout.jsonl", found.fields)
+        files.load(first / "holdout.jsonl", found.fields)
     assert [p.name for p in tmp_path.iterdir()] == [first.name], "nothing is left beside it"
 
 
