@@ -184,10 +184,12 @@ class Trainer:
 
 def adapted(network: nn.Module, recipe: Recipe) -> Any:
     """A copy of `network` with what the recipe trains made trainable: LoRA layers, or everything."""
-    own = copy.deepcopy(network)
+    own: Any = copy.deepcopy(network)
     for module in own.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # LoRA has its own; drawing masks for both took a third of a step on a CPU
+    if own.device.type == "cpu" and has_bfloat16(own.device):
+        own.set_attn_implementation("eager")  # the fused attention's backward pass in bfloat16 took a third of a step
     if recipe.method == "full":
         return own.requires_grad_(requires_grad=True)
     config = LoraConfig(

@@ -250,7 +250,7 @@ class _Trained:
 def recipe(arm: str, task: Task) -> Recipe:
     """The settings of a trained arm: more epochs where there are fewer rows."""
     epochs = task.epochs or (6 if len(task.train) > 5000 else 8 if not task.few else 10)
-    common = Recipe(epochs=epochs, patience=epochs, batch=32, head_learning_rate=1e-2, seed=task.seed)
+    common = Recipe(epochs=epochs, patience=epochs, batch=32, head_learning_rate=1e-2, dropout=0.0, seed=task.seed)
     if arm == FULL:
         return replace(common, method="full", learning_rate=1e-4, head_learning_rate=2e-3)
     if arm in (CONTRASTIVE, TUNED_POOLED):
