@@ -73,7 +73,11 @@ class Encoder(Embeddings):
     @property
     def passages(self) -> Embeddings:
         """Embeds what is stored once and looked for often: faster, and not to the last bit the same in every batch."""
-        return _Passages(self)
+        return _Side(self, bulk=True)
+
+    def under(self, folder: Path) -> Embeddings:
+        """Embeds by the encoder with the PEFT adapter in `folder` merged into a copy of it."""
+        return _Side(self, self.merged(folder))
 
     def unit(self, texts: list[str], network: nn.Module | None = None, bulk: bool = False) -> Vectors:
         """Unit vectors of texts: (texts, dimensions)."""
@@ -137,14 +141,15 @@ class Encoder(Embeddings):
                     job.result.set_exception(error)
 
 
-class _Passages(Embeddings):
-    """The encoder's bulk side as LangChain knows embeddings."""
+class _Side(Embeddings):
+    """The encoder in bulk, or under another network, as LangChain knows embeddings."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, network: nn.Module | None = None, bulk: bool = False) -> None:
+        self._encoder, self._network, self._bulk = encoder, network, bulk
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [[float(x) for x in row] for row in self._encoder.unit(texts, bulk=True)]
+        vectors = self._encoder.unit(texts, self._network, self._bulk)
+        return [[float(x) for x in row] for row in vectors]
 
     def embed_query(self, text: str) -> list[float]:
-        return self._encoder.embed_query(text)
+        return [float(x) for x in self._encoder.unit([text], self._network)[0]]

@@ -103,8 +103,7 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write PEFT's layout and the heads."""
-        self.network.save_pretrained(str(folder), safe_serialization=True)
-        (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty card; ours says more
+        save_adapter(self.network, self.base, folder)
         save_file(self.head_weights(), folder / "heads.safetensors")
 
     def head_weights(self) -> Weights:
@@ -124,7 +123,7 @@ class Trainer:
         for step, batch in enumerate(batches):
             done = (number + step / len(batches)) / recipe.epochs
             for group in self._optimizer.param_groups:
-                group["lr"] = group["peak"] * _pace(done)
+                group["lr"] = group["peak"] * pace(done)
             loss = self._loss(batch)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -205,6 +204,15 @@ def adapted(network: nn.Module, recipe: Recipe) -> Any:
         return get_peft_model(own, config)
 
 
+def save_adapter(network: Any, base: Base, folder: Path) -> None:
+    """Write PEFT's layout, or all weights; it names the base as settings do, by no path of this machine."""
+    for config in getattr(network, "peft_config", {}).values():
+        config.base_model_name_or_path = base.source
+        config.target_modules = sorted(config.target_modules)  # a set, whose order is another in each process
+    network.save_pretrained(str(folder), safe_serialization=True)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty card; ours says more
+
+
 def contrastive(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Supervised contrastive loss of a batch (Khosla et al. 2020, equation 2); 0 where no label stands twice.
 
@@ -222,7 +230,7 @@ def contrastive(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return each[counts > 0].mean() if bool((counts > 0).any()) else features.sum() * 0.0
 
 
-def _pace(done: float) -> float:
+def pace(done: float) -> float:
     """The share of the peak learning rate after a share of the training, both 0..1."""
     return float(min(1.0, (done + 1e-3) / _WARM_UP) * (1 - done))
 

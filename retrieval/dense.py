@@ -10,9 +10,10 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from domains.spec import Unavailable
@@ -21,7 +22,7 @@ from retrieval.index import Generation, Place
 from retrieval.instants import now
 from retrieval.recorder import writing
 from retrieval.tables import generations, unsettled
-from retrieval.vectors import Vectors, load
+from retrieval.vectors import Vectors, load, load_many
 
 Fill = Callable[[Generation], None]
 
@@ -65,6 +66,14 @@ class DenseIndex:
                 if self.live() == generation.name:
                     raise
         return self.propose(vector, wanted, limit)  # another replica has swapped the index meanwhile
+
+    def cosines(self, vectors: Vectors, keys: Sequence[Key]) -> Vectors:
+        """Exact cosines of unit vectors and passages, from the kept embeddings: (vectors, keys); 0 where none is."""
+        with self._engine.connect() as connection:
+            kept = load_many(connection, self.encoder, {content for content, _ in keys})
+        nothing = np.zeros(vectors.shape[1], dtype=np.float32)
+        rows = [kept[content][ordinal] if content in kept else nothing for content, ordinal in keys]
+        return vectors @ np.stack(rows).T if rows else np.zeros((len(vectors), 0), dtype=np.float32)
 
     def records(self) -> Iterator[tuple[Key, frozenset[str], Vectors]]:
         """All that the live generation holds."""

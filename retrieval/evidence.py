@@ -13,23 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
-import numpy.typing as npt
-from langchain_core.embeddings import Embeddings
-
 from domains.spec import Domain
 from retrieval.contents import Passage
 from retrieval.injection import commands_in
 from retrieval.lexical import LexicalIndex, idf, words
 from retrieval.questions import Question, sentence_spans
+from retrieval.relevance import Relevance
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import Version, View
 from retrieval.wording import WEAK, Wording
 
 # Chosen on the development cases; `formfact evals run --cases dev` gives their effect.
-SUFFICIENT = 0.5
-_MEANING, _WORDS = 0.55, 0.45  # the two parts of a unit's score
+_WORDS = 0.45  # the say of the words that are covered, beside that of the cosine
 _RIGHT_CIRCUMSTANCE = 0.04  # for each plan, currency, period or region that was named and is the unit's
 _WRONG_CIRCUMSTANCE = 0.12  # taken off a sentence about another plan, currency, period or region
 _WITHIN = 0.9  # the worth of covering the question together with what surrounds it
@@ -41,6 +37,7 @@ _NO_QUANTITY = 0.15  # taken off a unit without a number where one is asked for
 _CLOSE = 0.05  # how near the best unit another must come to be said beside it
 _RIVAL = 0.12  # … and to count as contradicting it
 _SAME_SUBJECT = 0.65  # cosine from which on two units speak of the same thing
+_HITS = 30  # passages whose units are looked at
 _MOST_UNITS = 3
 _MOST_ROWS = 6
 _MOST_STEPS = 9
@@ -137,19 +134,19 @@ class Selector:
         domain: its slots.
         retriever: finds the passages.
         lexical: gives the term statistics of the view.
-        embedder: compares questions and units as wholes.
+        relevance: compares questions and units as wholes.
         wording: compares them word by word.
     """
 
     def __init__(
-        self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, embedder: Embeddings, wording: Wording
+        self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, relevance: Relevance, wording: Wording
     ) -> None:
-        self._domain, self._retriever, self._lexical, self._embedder = domain, retriever, lexical, embedder
+        self._domain, self._retriever, self._lexical = domain, retriever, lexical
+        self.relevance = relevance
         self._wording = wording
         self._words = lru_cache(maxsize=16)(self._read_words)
-        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
-    def select(self, view: View, question: Question, given: Slots, limit: int = 12) -> Finding:
+    def select(self, view: View, question: Question, given: Slots, limit: int = _HITS) -> Finding:
         """What answers a question among what the caller may read; `given` is what ticket and context say of the slots.
 
         The finding holds the question as it was asked: a mended word is a word of some document.
@@ -163,7 +160,7 @@ class Selector:
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
         wanted = {**wanted, **self._named_in_tables(asked, units)}
         ranked = self._rank(view, asked, wanted, units)
-        if not ranked or ranked[0].score < SUFFICIENT:
+        if not ranked or ranked[0].score < self.relevance.scale.sufficient:
             return Finding(asked, (), ranked[0].score if ranked else 0.0, hits=hits)
         settled = _settle(ranked)
         if conflict := self._contradiction(settled):
@@ -175,8 +172,7 @@ class Selector:
         if not units:
             return []
         whole = f"{asked.context} {asked.text}".strip()
-        vectors = self._embed([asked.text, whole, *(u.in_context for u in units)])
-        meaning = np.maximum(vectors[2:] @ vectors[0], vectors[2:] @ vectors[1])
+        meaning = self.relevance.of([asked.text, whole], [u.in_context for u in units])
         alone, within = self._covered(view, asked.text, units), self._covered(view, whole, units)
         covered = within if asked.leans else [max(a, _WITHIN * w) for a, w in zip(alone, within, strict=True)]
         unknown = self._strangers(view, asked.text)
@@ -240,7 +236,7 @@ class Selector:
     def _score(self, asked: Question, wanted: Slots, unit: Unit, cosine: float, covered: float) -> float:
         named = self._named(unit)
         matching = sum(not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named)
-        score = _MEANING * cosine + _WORDS * covered + _RIGHT_CIRCUMSTANCE * matching
+        score = self.relevance.scale.weight * cosine + _WORDS * covered + _RIGHT_CIRCUMSTANCE * matching
         if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
             if unit.is_row:
                 return 0.0
@@ -255,16 +251,6 @@ class Selector:
     def _read_words(self, view: View) -> frozenset[str]:
         catalog = self._retriever.catalog
         return frozenset(w for c in view.by_content for p in catalog.passages(c) for w in words(p.in_context))
-
-    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Unit vectors (texts, dimensions); those of units are kept, since the same ones come back."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
-        if len(self._vectors) > 50_000:
-            self._vectors = {}
-        found = dict(zip(new, np.asarray(self._embedder.embed_documents(new), np.float32), strict=True)) if new else {}
-        everything = {**{t: self._vectors[t] for t in texts if t in self._vectors}, **found}
-        self._vectors.update({t: v for t, v in found.items() if t not in texts[:2]})
-        return np.stack([everything[text] for text in texts])
 
     def _rows(self, ranked: Sequence[Unit], wanted: Slots) -> Finding:
         """A table row answers, together with those that differ from it only in what nobody gave."""
@@ -288,10 +274,9 @@ class Selector:
         for other in ranked[1:]:
             if other.score < best.score - 2 * _RIVAL:
                 break
-            if other.version.precedence == best.version.precedence and _rivals(best, other):
-                vectors = self._embed([best.text, other.text])
-                if float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT:
-                    return (best, other)
+            equal = other.version.precedence == best.version.precedence
+            if equal and _rivals(best, other) and self.relevance.alike(best.text, other.text) >= _SAME_SUBJECT:
+                return (best, other)
         return ()
 
     def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:

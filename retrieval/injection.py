@@ -1,16 +1,27 @@
-"""Text that tries to command whoever reads it. In a ticket it is noted, in a document it is never quoted."""
+"""Text that tries to command whoever reads it. In a ticket it is noted, in a document it is never quoted.
+
+A word that such texts use does not make one: "jailbreak" and "ignore the warning" stand in honest questions. Looked
+for is a command to a machine that reads. `formfact bench inject` tells how many attacks and honest texts are flagged.
+"""
 
 from __future__ import annotations
 
 import re
 
 _COMMANDS = re.compile(
-    r"\b(ignore|disregard|forget|override|bypass)\b.{0,40}\b(instruction|rule|guideline|prompt|polic(y|ies)|previous|prior|above)"
+    r"\b(ignor(e|ing)|disregard(ing)?|forget|override|bypass|abandon)\b.{0,40}"
+    r"\b(instructions?|rules?|guidelines?|directions|prompt|polic(y|ies)|previous|prior|above|assignments|articles?"
+    r"|before (that|this)|(context|documents?) provided|provided (context|documents?))\b"
+    r"|(^|[.!?:,;\n]\s*|\b(please|now|then|but|and)[, ]+)(forget|ignore|disregard)( about)? (everything|all|anything)\b"
     r"|\b(reply|respond|answer|output|print|say)\b.{0,20}\b(only|exactly|just)\b.{0,12}\bwith\b"
+    r"|\b(just|only|must) (say|output|print|write|answer) [\"“']"
     r"|\b(system|developer|hidden) (prompt|message|instructions?)\b"
-    r"|\byou are (now|no longer)\b|\bact as (an?|the) (ai|assistant|admin|system|developer|unrestricted)"
-    r"|\b(jailbreak|developer mode|prompt injection)\b"
+    r"|\byou are (now|no longer)\b|\bnow you are [A-Z]"
+    r"|\bact as (an?|the|my) (ai|assistant|admin|system|developer|unrestricted|linux|python)"
+    r"|\b(enter|enable|in|activate) (developer mode|jailbreak)\b"
+    r"|\byour (new|next) task\b|\bnew (task|instructions?):"
     r"|\bset (the )?(urgency|queue|priority|label)s? to\b"
+    r"|\b(all|previous|initial|whole|entire) (your )?(prompt texts?|prompts?|instructions)\b"
     r"|\b(reveal|print|repeat|show|leak)\b.{0,30}\b"
     r"(prompt|instructions|internal (documents?|notes?|polic)|confidential|secret)",
     re.I | re.S,

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import Stemmer
 from sqlalchemy import Connection, Engine, bindparam, select
 
+from retrieval.contents import Key
 from retrieval.tables import postings
 from retrieval.versions import View
 
@@ -68,37 +69,40 @@ class LexicalIndex:
         """Document frequency of each term among the passages that the view holds; 0 for a term nobody wrote."""
         return {term: len(found) for term, found in self._postings(view, terms).items()}
 
-    def search(
-        self, view: View, query: str, lengths: Mapping[tuple[str, int], int], limit: int
-    ) -> list[tuple[tuple[str, int], float]]:
-        """The best passages `(content, ordinal)` with their BM25 scores, ties in the order of the identifiers.
+    def scores(self, view: View, query: str, lengths: Mapping[Key, int]) -> dict[Key, float]:
+        """BM25 scores of all passages that hold a word of the query.
 
         Args:
             view: what the caller may read.
             query: free text.
             lengths: number of terms of each passage of the view.
-            limit: how many at most.
         """
-        if not lengths:
-            return []
-        mean = max(sum(lengths.values()) / len(lengths), 1.0)
-        scores: dict[tuple[str, int], float] = defaultdict(float)
+        scores: dict[Key, float] = defaultdict(float)
+        mean = max(sum(lengths.values()) / max(len(lengths), 1), 1.0)
         for found in self._postings(view, set(tokens(query))).values():
             weight = idf(len(found), len(lengths))
             for passage, count in found.items():
                 scores[passage] += weight * count * (K1 + 1) / (count + K1 * (1 - B + B * lengths[passage] / mean))
-        ranked = sorted(scores.items(), key=lambda item: (-round(item[1], 4), item[0]))
-        return ranked[:limit]
+        return scores
 
-    def _postings(self, view: View, terms: Iterable[str]) -> dict[str, dict[tuple[str, int], int]]:
+    def _postings(self, view: View, terms: Iterable[str]) -> dict[str, dict[Key, int]]:
         wanted = sorted(set(terms))
-        found: dict[str, dict[tuple[str, int], int]] = {term: {} for term in wanted}
+        found: dict[str, dict[Key, int]] = {term: {} for term in wanted}
         query = select(postings).where(postings.c.term.in_(bindparam("terms", expanding=True)))
         with self._engine.connect() as connection:
             for row in connection.execute(query, {"terms": wanted}):
                 if row.content in view.by_content:
                     found[row.term][row.content, row.ordinal] = row._mapping["count"]
         return found
+
+
+def spread(scores: Iterable[float], passages: int) -> float:
+    """The standard deviation of BM25 scores over so many passages, those without a score among them; never 0."""
+    told = list(scores)
+    if not told:
+        return 1.0
+    mean = sum(told) / passages
+    return math.sqrt(max(sum(s * s for s in told) / passages - mean * mean, 1e-9))
 
 
 def idf(document_frequency: int, passages: int) -> float:

@@ -1,13 +1,14 @@
-"""Search: two indexes propose, the catalog confirms, reciprocal rank fusion orders.
+"""Search: two indexes propose, the catalog confirms, a weighted sum of their scores orders.
 
-Fusion is that of Cormack, Clarke & Büttcher (2009) with their k = 60. Everything is read through a `View`, so that
-what the caller may not read changes neither ranks nor scores.
+A passage's score is its cosine and its BM25 score, the latter in standard deviations over what the caller may read;
+such a sum beats reciprocal rank fusion where both are known (Bruch, Gai & Ingber 2023), and did here: see
+docs/answers.md. Everything is read through a `View`, so that what the caller may not read changes neither ranks nor
+scores.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +17,25 @@ from langchain_core.embeddings import Embeddings
 from retrieval.catalog import Catalog
 from retrieval.contents import Key, Passage
 from retrieval.dense import DenseIndex
-from retrieval.lexical import LexicalIndex
+from retrieval.lexical import LexicalIndex, spread
 from retrieval.vectors import Vectors
 from retrieval.versions import Version, View
 
-RANK_CONSTANT = 60
-_POOL = 40  # candidates of each ranking that take part in the fusion
+_POOL = 40  # candidates of each index, for each text that is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """The say of each index and of the context; with 0 an index is not asked."""
+
+    dense: float = 1.0
+    lexical: float = 0.03  # of a standard deviation of BM25, beside a cosine
+    context: float = 2.0  # of the question within its context, beside the question alone
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found, the version it speaks for, and its fused score (higher is better)."""
+    """A passage that was found, the version it speaks for, and its score (higher is better)."""
 
     passage: Passage
     version: Version
@@ -41,35 +50,47 @@ class Retriever:
     lexical: LexicalIndex
     dense: DenseIndex
     embedder: Embeddings
+    fusion: Fusion = Fusion()
 
     def search(self, view: View, query: str, context: str = "", words: str = "", limit: int = 8) -> tuple[Hit, ...]:
-        """The best passages for a query; `context` has half the say of the query itself.
+        """The best passages for a query.
 
         Args:
             view: what the caller may read, see `Catalog.view`.
             query: what is asked.
-            context: what else may help to find it.
-            words: what the lexical index looks for; default: the query.
+            context: what else was said: it is looked for together with the query.
+            words: what the lexical index looks for beside; say synonyms.
             limit: how many passages at most.
         """
-        lengths = self.catalog.lengths(view)
-        rankings: list[tuple[float, list[Key]]] = []
-        texts = [(1.0, query), (0.5, f"{query} {context}")] if context else [(1.0, query)]
-        vectors = np.asarray(self.embedder.embed_documents([text for _, text in texts]), dtype=np.float32)
-        for (weight, text), vector in zip(texts, vectors, strict=True):
-            rankings.append((weight, [key for key, _ in self._nearest(view, vector)]))
-            wanted = f"{words} {text}" if words else text
-            rankings.append((weight, [key for key, _ in self.lexical.search(view, wanted, lengths, _POOL)]))
-        return tuple(self._hit(view, key, score) for key, score in fuse(rankings)[:limit])
+        texts = [(1.0, query), (self.fusion.context, f"{context} {query}")] if context else [(1.0, query)]
+        total = sum(weight for weight, _ in texts)
+        found = [self._scores(view, text, words) for _, text in texts]
+        candidates = sorted({key for lexical, _, proposed in found for key in (*_best(lexical), *proposed)})
+        cosines = self.dense.cosines(np.stack([vector for _, vector, _ in found]), candidates)  # (texts, candidates)
+        scores = np.zeros(len(candidates))
+        for (weight, _), (lexical, _, _), near in zip(texts, found, cosines, strict=True):
+            said = np.array([lexical.get(key, 0.0) for key in candidates])
+            scores += weight / total * (self.fusion.dense * near + self.fusion.lexical * said)
+        ranked = sorted(zip(candidates, scores, strict=True), key=lambda item: (-round(item[1], 5), item[0]))
+        return tuple(self._hit(view, key, float(score)) for key, score in ranked[:limit])
 
-    def _nearest(self, view: View, vector: Vectors) -> list[tuple[Key, float]]:
+    def _scores(self, view: View, text: str, words: str) -> tuple[Mapping[Key, float], Vectors, list[Key]]:
+        """What the lexical index finds, in standard deviations; the text's vector; what the dense index proposes."""
+        lengths = self.catalog.lengths(view)
+        found = self.lexical.scores(view, f"{words} {text}".strip(), lengths) if self.fusion.lexical else {}
+        apart = spread(found.values(), len(lengths))
+        vector = np.asarray(self.embedder.embed_query(text), dtype=np.float32)
+        near = self._nearest(view, vector) if self.fusion.dense else []
+        return {key: score / apart for key, score in found.items()}, vector, near
+
+    def _nearest(self, view: View, vector: Vectors) -> list[Key]:
         """Candidates of the dense index that the catalog confirms: asked for until there are enough or no more."""
         wanted = _POOL * 2
         while True:
             proposed = self.dense.propose(vector, view.audiences, wanted)
             confirmed = [(key, cosine) for key, cosine in proposed if key[0] in view.by_content]
             if len(confirmed) >= _POOL or len(proposed) < wanted:
-                return sorted(confirmed, key=lambda item: (-round(item[1], 4), item[0]))[:_POOL]
+                return [k for k, _ in sorted(confirmed, key=lambda item: (-round(item[1], 4), item[0]))[:_POOL]]
             wanted *= 4
 
     def _hit(self, view: View, key: Key, score: float) -> Hit:
@@ -77,10 +98,5 @@ class Retriever:
         return Hit(self.catalog.passages(content)[ordinal], view.by_content[content][0], score)
 
 
-def fuse(rankings: Sequence[tuple[float, Sequence[Key]]]) -> list[tuple[Key, float]]:
-    """Reciprocal rank fusion: each ranking gives weight / (60 + rank); ties in the order of the identifiers."""
-    scores: dict[Key, float] = defaultdict(float)
-    for weight, ranking in rankings:
-        for rank, key in enumerate(ranking, start=1):
-            scores[key] += weight / (RANK_CONSTANT + rank)
-    return sorted(scores.items(), key=lambda item: (-round(item[1], 9), item[0]))
+def _best(scores: Mapping[Key, float]) -> list[Key]:
+    return sorted(scores, key=lambda key: (-round(scores[key], 4), key))[:_POOL]

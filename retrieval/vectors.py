@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
@@ -13,9 +15,14 @@ Vectors = npt.NDArray[np.float32]
 
 def load(connection: Connection, encoder: str, content: str) -> Vectors | None:
     """The embeddings of a content, (passages, dimensions), or None where none are kept."""
-    own = (table.c.content == content) & (table.c.encoder == encoder)
-    row = connection.execute(select(table.c.dimensions, table.c.data).where(own)).first()
-    return None if row is None else np.frombuffer(row.data, dtype="<f4").reshape(-1, row.dimensions)
+    return load_many(connection, encoder, [content]).get(content)
+
+
+def load_many(connection: Connection, encoder: str, contents: Iterable[str]) -> dict[str, Vectors]:
+    """Content -> its embeddings, (passages, dimensions); those of which none are kept are left out."""
+    own = table.c.content.in_(list(contents)) & (table.c.encoder == encoder)
+    rows = connection.execute(select(table.c.content, table.c.dimensions, table.c.data).where(own))
+    return {row.content: np.frombuffer(row.data, dtype="<f4").reshape(-1, row.dimensions) for row in rows}
 
 
 def keep(tx: Connection, encoder: str, content: str, vectors: Vectors) -> None:

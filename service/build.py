@@ -6,22 +6,27 @@ Fakes come in by the parameters of `build`; nothing else in the code asks which 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
+from langchain_core.embeddings import Embeddings
 from sqlalchemy import Engine
 
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
 from adapters.registry import Registry
+from adapters.relevance import manifest_of
 from adapters.shadow import Shadow
 from adapters.store import AdapterStore
-from domains.spec import Domain, load_domain
+from domains.spec import Domain, IntegrityError, load_domain
 from ingest.publish import Publisher
 from retrieval.catalog import Catalog
 from retrieval.dense import DenseIndex
 from retrieval.evidence import Selector
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
+from retrieval.relevance import Relevance
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
 from service.compose import Composer, ExtractiveComposer
@@ -31,6 +36,8 @@ from service.journal import Journal
 from service.keys import Keys
 from service.pipeline import Pipeline
 from service.settings import Settings
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
     place = Place(settings.home / "chroma", settings.chroma_url, settings.chroma_sync_threshold)
     dense = DenseIndex(engine, place, encoder.fingerprint)
     retriever = Retriever(catalog, lexical, dense, encoder)
+    judge = Relevance(encoder, *_relevance(settings, domain, encoder))
     registry = Registry(engine, AdapterStore(settings.home / "adapters", domain, encoder.fingerprint))
     live = Live(registry, encoder, domain)
     shadow = Shadow(engine, registry, live)
@@ -90,7 +98,7 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         domain=domain,
         catalog=catalog,
         retriever=retriever,
-        selector=Selector(domain, retriever, lexical, encoder, Wording(domain, encoder, encoder.words)),
+        selector=Selector(domain, retriever, lexical, judge, Wording(domain, encoder, encoder.words)),
         labelling=pinned or live,
         shadow=shadow,
         extractive=ExtractiveComposer(domain),
@@ -112,6 +120,20 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         live=live,
         shadow=shadow,
     )
+
+
+def _relevance(settings: Settings, domain: Domain, encoder: Encoder) -> tuple[str, Embeddings | None]:
+    """Name and embeddings of what orders evidence. A domain's own adapter is left alone under another encoder."""
+    folder = Path(settings.relevance) if settings.relevance else domain.folder / "relevance" / "adapter"
+    if settings.relevance == "none" or not (settings.relevance or folder.is_dir()):
+        return "", None
+    try:
+        return manifest_of(folder, encoder.fingerprint).id, encoder.under(folder)
+    except IntegrityError as error:
+        if settings.relevance or not settings.encoder:
+            raise
+        log.warning("relevance_adapter_unused", why=error.detail)
+        return "", None
 
 
 def _chat(settings: Settings, domain: Domain) -> Composer | None:

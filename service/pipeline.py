@@ -209,8 +209,9 @@ class Pipeline:
     def _provenance(
         self, classifier: Classifier, moment: datetime, view: View, caller: Caller, composer: str
     ) -> Provenance:
+        judge = self.selector.relevance.name
         return Provenance(
-            adapters={"labels": classifier.id},
+            adapters={"labels": classifier.id} | ({"evidence": judge} if judge else {}),
             base_model=classifier.base_model,
             dataset=classifier.dataset,
             domain=self.domain.fingerprint,

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     adapter: Path | None = Field(
         None, description="folder of an adapter that is always used; empty: the one that is live"
     )
+    relevance: str = Field(
+        "", description="folder of the adapter that orders evidence; empty: the domain's own, none: the bare encoder"
+    )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535)
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the home")

@@ -1,0 +1,121 @@
+"""Questions with the texts that answer them: what a relevance adapter learns from, and what retrieval is measured on.
+
+A folder with `documents.jsonl` (`id`, `text`, optionally `title`) and `questions.jsonl` (`id`, `text`, `relevant`:
+identifiers of documents, empty where none answers; optionally `context`, said before it in the same message, `thread`,
+earlier messages, `group`, kept on one side of a split, and `split`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domains.spec import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document, or a passage that stands for itself."""
+
+    id: str
+    title: str
+    text: str
+
+    @property
+    def in_context(self) -> str:
+        """As it is compared with questions."""
+        return f"{self.title}: {self.text}" if self.title else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what else its asker said."""
+
+    id: str
+    text: str
+    relevant: frozenset[str]  # identifiers of the texts that answer; empty: none does
+    context: str = ""
+    thread: tuple[str, ...] = ()  # oldest first
+    group: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The question within its context."""
+        return f"{self.context} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Texts and questions on them; `train` are further questions, to learn from."""
+
+    name: str
+    texts: tuple[Text, ...]
+    questions: tuple[Asked, ...]
+    train: tuple[Asked, ...] = ()
+
+    @property
+    def answerable(self) -> tuple[Asked, ...]:
+        """The questions that some text answers."""
+        return tuple(q for q in self.questions if q.relevant)
+
+    def checked(self) -> Judged:
+        """The same.
+
+        Raises:
+            InvalidInput: there is no question, an identifier stands twice, or a question names none that is there.
+        """
+        known = {t.id for t in self.texts}
+        if len(known) < len(self.texts):
+            raise InvalidInput(f"{self.name}: an identifier of a document stands twice.", "Each is one document's.")
+        for question in (*self.questions, *self.train):
+            if missing := question.relevant - known:
+                raise InvalidInput(f"{question.id}: no document {min(missing)}.", "`relevant` names identifiers.")
+        if not self.questions:
+            raise InvalidInput(f"{self.name}: no questions.", "Give at least one.")
+        return self
+
+
+def judged(folder: Path) -> Judged:
+    """Read a folder.
+
+    Raises:
+        InvalidInput: a file is missing, a line is broken, or see `Judged.checked`.
+    """
+    found = json_lines(folder / "documents.jsonl", ("id", "text"))
+    texts = tuple(Text(r["id"], r.get("title", ""), r["text"]) for r in found)
+    rows = list(json_lines(folder / "questions.jsonl", ("id", "text", "relevant")))
+    sides = {side: tuple(_asked(r) for r in rows if (r.get("split") == "train") is side) for side in (True, False)}
+    return Judged(folder.name, texts, sides[False], sides[True]).checked()
+
+
+def _asked(row: dict[str, Any]) -> Asked:
+    return Asked(
+        row["id"],
+        row["text"],
+        frozenset(row["relevant"]),
+        row.get("context", ""),
+        tuple(row.get("thread", ())),
+        row.get("group", row["id"]),
+    )
+
+
+def json_lines(path: Path, needed: tuple[str, ...] = ("id",)) -> Iterator[dict[str, Any]]:
+    """The rows of a file of JSON lines.
+
+    Raises:
+        InvalidInput: there is no such file, or a line is no object with the needed fields.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"{path} is not there.", "See the head of adapters/data/judged.py for the layout.", "data")
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InvalidInput(f"{path.name}:{number}: {error}.", "Each line is one JSON object.") from None
+            if not isinstance(row, dict) or not all(name in row for name in needed):
+                raise InvalidInput(f"{path.name}:{number}: no {' and '.join(needed)}.", "Each line needs them.")
+            yield row

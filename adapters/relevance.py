@@ -1,0 +1,155 @@
+"""The relevance adapter: LoRA on the encoder, so that a question lies near the sentence that answers it.
+
+What a customer says and what a policy says differ in words; which sentence answers is stable behaviour, and so it is
+learnt, while the sentences themselves stay in the documents. A bi-encoder: units of documents are embedded once.
+Learnt by contrast (InfoNCE, van den Oord et al. 2018) with the sentences of other questions and with those that the
+untuned encoder wrongly holds to be near. The dense index keeps the untuned encoder: this orders what was found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from adapters.base import Base, Features, features_under, has_bfloat16, unit
+from adapters.data.judged import Asked, Judged
+from adapters.folders import whole
+from adapters.recipe import Recipe
+from adapters.trainer import adapted, pace, save_adapter
+from domains.seal import fingerprint
+from domains.spec import IntegrityError, InvalidInput
+
+_TEMPERATURE = 0.05  # of cosines in the softmax
+_WRONG = 5  # wrong sentences a question, drawn among the nearest three times as many
+_WHOLE = 0.7  # share of steps in which a question is read within its context
+RECIPE = Recipe(epochs=4, batch=16, learning_rate=5e-4, dropout=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a relevance adapter is bound to."""
+
+    id: str
+    encoder: str
+    dataset: str
+    questions: int
+    sha256: str  # of the weights
+
+
+def train(base: Base, data: Judged, recipe: Recipe, progress: Callable[[str, float], None]) -> nn.Module:
+    """Learn from the questions that some text answers; returns the adapted network.
+
+    Raises:
+        InvalidInput: there are fewer than two such questions.
+    """
+    asked = [q for q in (*data.questions, *data.train) if q.relevant]
+    if len(asked) < 2:
+        raise InvalidInput(f"{data.name}: {len(asked)} questions have an answer.", "Give some hundred.")
+    torch.manual_seed(recipe.seed)
+    number = {text.id: i for i, text in enumerate(data.texts)}
+    texts, right = [text.in_context for text in data.texts], [frozenset(number[t] for t in q.relevant) for q in asked]
+    wrong = _misleading(base, texts, asked, right)
+    network: nn.Module = adapted(base.network, recipe)
+    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], weight_decay=0.01)
+    draw, steps = np.random.default_rng(recipe.seed), -(-len(asked) // recipe.batch)
+    network.train()
+    for epoch in range(recipe.epochs):
+        order = draw.permutation(len(asked))
+        for step in range(steps):
+            done = (epoch + step / steps) / recipe.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * pace(done)
+            chosen = [int(i) for i in order[step * recipe.batch : (step + 1) * recipe.batch]]
+            candidates = _candidates(draw, chosen, right, wrong)
+            said = [asked[i].whole if draw.random() < _WHOLE else asked[i].text for i in chosen]
+            similar = _embedded(base, network, said) @ _embedded(base, network, [texts[c] for c in candidates]).T
+            wanted = torch.tensor([[c in right[i] for c in candidates] for i in chosen], device=similar.device)
+            loss = contrast(similar / _TEMPERATURE, wanted)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            progress(f"epoch {epoch + 1}", done)
+    return network
+
+
+def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean negative log-probability that a softmax over the candidates gives to any wanted one.
+
+    Args:
+        scores: (questions, candidates).
+        wanted: (questions, candidates), at least one true in each row.
+    """
+    right = torch.logsumexp(scores.masked_fill(~wanted, -torch.inf), dim=1)
+    return (torch.logsumexp(scores, dim=1) - right).mean()
+
+
+def save(network: nn.Module, base: Base, data: Judged, source: Path, folder: Path) -> Manifest:
+    """Write PEFT's layout with a manifest, whole or not at all."""
+    with whole(folder) as scratch:
+        save_adapter(network, base, scratch)
+        digest = fingerprint(scratch / "adapter_model.safetensors")
+        told = fingerprint(source / "questions.jsonl")
+        manifest = Manifest(
+            f"relevance@{digest.removeprefix('sha256:')}", base.fingerprint, told, len(data.answerable), digest
+        )
+        (scratch / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def manifest_of(folder: Path, encoder: str) -> Manifest:
+    """The manifest of a folder, checked.
+
+    Raises:
+        IntegrityError: it is missing or broken, the weights are others, or it was trained on another encoder.
+    """
+    try:
+        manifest = Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        found = fingerprint(folder / "adapter_model.safetensors")
+    except (OSError, ValueError, TypeError) as error:
+        raise IntegrityError(f"{folder} is no relevance adapter: {error}", _REMEDY) from None
+    if found != manifest.sha256:
+        raise IntegrityError(f"{folder}: the weights are not those of its manifest.", _REMEDY)
+    if manifest.encoder != encoder:
+        raise IntegrityError(f"{folder} was trained on encoder {manifest.encoder}, this is {encoder}.", _REMEDY)
+    return manifest
+
+
+_REMEDY = "Train it with `formfact adapters relevance`, or set FORMFACT_RELEVANCE=none."
+
+
+def _misleading(
+    base: Base, texts: list[str], asked: Sequence[Asked], right: Sequence[frozenset[int]]
+) -> list[list[int]]:
+    """For each question the texts that the untuned encoder holds to be near and that do not answer, nearest first."""
+    near = _frozen(base, [q.whole for q in asked]) @ _frozen(base, texts).T
+    return [
+        [int(c) for c in np.argsort(-row) if c not in own][: 3 * _WRONG] for row, own in zip(near, right, strict=True)
+    ]
+
+
+def _candidates(
+    draw: np.random.Generator, chosen: Sequence[int], right: Sequence[frozenset[int]], wrong: Sequence[list[int]]
+) -> list[int]:
+    found: list[int] = []
+    for i in chosen:
+        found += [
+            int(draw.choice(sorted(right[i]))),
+            *map(int, draw.choice(wrong[i], min(_WRONG, len(wrong[i])), False)),
+        ]
+    return list(dict.fromkeys(found))
+
+
+def _frozen(base: Base, texts: list[str]) -> Features:
+    return unit(features_under(base, base.network, texts, half=True))
+
+
+def _embedded(base: Base, network: nn.Module, texts: list[str]) -> torch.Tensor:
+    with torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device)):
+        features = base.pooled(network, base.tokens(texts)).float()
+    return nn.functional.normalize(features, dim=1)

@@ -1,0 +1,67 @@
+"""How near texts lie to each other, and how near a unit lies to a question; vectors of units are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from retrieval.vectors import Vectors
+
+_MOST_KEPT = 50_000
+
+
+@dataclass(slots=True)
+class Kept:
+    """Embeddings that remember what they were asked."""
+
+    embedder: Embeddings
+    _known: dict[str, Vectors] = field(default_factory=dict)
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors: (texts, dimensions)."""
+        if len(self._known) > _MOST_KEPT:
+            self._known = {}
+        known = self._known  # the one of this call, should another thread begin anew
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            found = np.asarray(self.embedder.embed_documents(new), dtype=np.float32)
+            known.update(zip(new, found, strict=True))
+        return np.stack([known[text] for text in texts])
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a judge's cosines are worth; chosen on the development cases, see docs/answers.md."""
+
+    weight: float  # of a cosine in a unit's score
+    sufficient: float  # the score from which on a unit answers
+
+
+BARE, TRAINED = Scale(0.55, 0.5), Scale(0.8, 0.57)
+
+
+class Relevance:
+    """Judges by an adapter that was trained for it, or by the bare encoder.
+
+    Args:
+        plain: the bare encoder, in which texts lie near that speak of the same.
+        name: of the adapter; empty: there is none.
+        trained: embeds questions and units so that answers lie near; None: the bare encoder judges.
+    """
+
+    def __init__(self, plain: Embeddings, name: str = "", trained: Embeddings | None = None) -> None:
+        judge = trained or plain
+        self.name, self.scale, self._judge = name, TRAINED if trained else BARE, judge
+        self._units, self._plain = Kept(judge), Kept(plain)
+
+    def of(self, questions: Sequence[str], units: Sequence[str]) -> Vectors:
+        """For each unit the cosine to the nearest of the questions: (units,)."""
+        asked = np.asarray(self._judge.embed_documents(list(questions)), dtype=np.float32)
+        return np.asarray((self._units(units) @ asked.T).max(axis=1), dtype=np.float32)
+
+    def alike(self, one: str, other: str) -> float:
+        """The cosine of two units: do they speak of the same thing?"""
+        vectors = self._plain([one, other])
+        return float(vectors[0] @ vectors[1])
