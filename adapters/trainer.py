@@ -9,6 +9,7 @@ follow from the seed and its number alone, so that a training that was cut off g
 from __future__ import annotations
 
 import copy
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -206,11 +207,12 @@ def adapted(network: nn.Module, recipe: Recipe) -> Any:
 
 def save_adapter(network: Any, base: Base, folder: Path) -> None:
     """Write PEFT's layout, or all weights; it names the base as settings do, by no path of this machine."""
-    for config in getattr(network, "peft_config", {}).values():
-        config.base_model_name_or_path = base.source
-        config.target_modules = sorted(config.target_modules)  # a set, whose order is another in each process
     network.save_pretrained(str(folder), safe_serialization=True)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty card; ours says more
+    if (path := folder / "adapter_config.json").is_file():
+        config = json.loads(path.read_text(encoding="utf-8")) | {"base_model_name_or_path": base.source}
+        config["target_modules"].sort()  # a set, whose order is another in each process
+        path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def contrastive(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

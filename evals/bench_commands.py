@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import track
+
+if TYPE_CHECKING:
+    from adapters.data.judged import Asked, Judged
+    from evals.shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -71,6 +79,96 @@ def classify(
     Console(stderr=True).print(f"Report and plots: {out}", highlight=False)
 
 
+@app.command()
+def retrieve(
+    data: Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")],
+    arms: Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many questions, from the first.")] = None,
+    relevance: Annotated[Path | None, typer.Option(help="Order by this relevance adapter; default: none.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for indexes and report; indexes in it are used again.")] = Path(
+        "bench"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Compare the indexes, their fusion and the ordering by evidence on the same questions.
+
+    Example: `formfact bench retrieve --data ../conditionalqa --arms dense,fused`
+    """
+    from evals import retrieve as bench
+
+    with _shelf(data, out, relevance) as (found, shelf):
+        chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
+        _tell(
+            bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-retrieve", len(questions), as_json
+        )
+
+
+@app.command()
+def refuse(
+    data: Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")],
+    arms: Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many questions, from the first.")] = None,
+    relevance: Annotated[Path | None, typer.Option(help="Judge by this relevance adapter; default: none.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for indexes and report; indexes in it are used again.")] = Path(
+        "bench"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Compare scores that tell answerable questions from others, and from near misses.
+
+    Near misses are the answerable questions, asked again with what answers them taken out.
+
+    Example: `formfact bench refuse --data ../mtrag`
+    """
+    from evals import refuse as bench
+
+    with _shelf(data, out, relevance) as (found, shelf):
+        chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
+        _tell(bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-refuse", len(questions), as_json)
+
+
+@contextmanager
+def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged, Shelf]]:
+    """The data set of a folder, published in a folder below `out` that its texts name."""
+    from adapters.encoder import Encoder
+    from adapters.relevance import manifest_of
+    from domains.spec import load_domain
+    from evals.passage_sets import load
+    from evals.shelf import shelved
+    from retrieval.relevance import Relevance
+
+    found, domain = load(data), load_domain("support")
+    encoder = Encoder(domain.encoder)
+    trained = (manifest_of(folder, encoder.fingerprint).id, encoder.under(folder)) if folder else ("", None)
+    name = hashlib.sha256(repr((found.texts, encoder.fingerprint)).encode()).hexdigest()[:12]
+    show = Console(stderr=True)
+    publish = lambda texts: iter(track(texts, "Publishing", console=show, transient=True))  # noqa: E731
+    with shelved(found, out / "shelves" / name, domain, encoder, Relevance(encoder, *trained), publish) as shelf:
+        yield found, shelf
+
+
+def _tell(figures: Sequence[Any], stem: Path, questions: int, as_json: bool) -> None:
+    """Print one row an arm, and keep it as Markdown and JSON."""
+    command = shlex.join(["formfact", *sys.argv[1:]])
+    rows = [{k: str(v) if k == "arm" or v is not None else "" for k, v in _shown(f).items()} for f in figures]
+    head = list(rows[0])
+    lines = [f"`{command}`", "", f"{questions} questions; 95 % intervals by bootstrap over them.", ""]
+    lines += [f"| {' | '.join(n.replace('_', ' ') for n in head)} |", f"|{' --- |' * len(head)}"]
+    lines += [f"| {' | '.join(row[n] for n in head)} |" for row in rows]
+    told = json.dumps({"command": command, "questions": questions, "arms": [asdict(f) for f in figures]}, indent=1)
+    stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    stem.with_suffix(".json").write_text(told + "\n", encoding="utf-8")
+    typer.echo(told) if as_json else Console().print(Markdown("\n".join(lines)))
+
+
+def _shown(figure: Any) -> dict[str, Any]:
+    return {field.name: getattr(figure, field.name) for field in fields(figure)}
+
+
+def _counted(questions: Sequence[Asked]) -> Iterator[Asked]:
+    yield from track(questions, "Asking", console=Console(stderr=True), transient=True)
+
+
 def _tracked(pairs: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     console = Console(stderr=True)
     for arm, seed in track(pairs, "Comparing", console=console, transient=True):
@@ -79,15 +177,20 @@ def _tracked(pairs: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 
 def _arms(stated: str | None, with_decoder: bool) -> list[str]:
-    """The arms that are called by any part of their names, or exactly; all that can run by default."""
-    from domains.spec import InvalidInput
+    """The classifiers that are called; all that can run by default."""
     from evals.arms import ARMS, QLORA
 
-    there = [arm for arm in ARMS if with_decoder or arm != QLORA]
+    return _named(stated, [arm for arm in ARMS if with_decoder or arm != QLORA])
+
+
+def _named(stated: str | None, there: Sequence[str]) -> list[str]:
+    """The arms that are called by any part of their names, or exactly; all by default."""
+    from domains.spec import InvalidInput
+
     chosen: set[str] = set()
     for part in (p.strip().casefold() for p in (stated or "").split(",") if p.strip()):
         found = [a for a in there if a.casefold() == part] or [a for a in there if part in a.casefold()]
         if not found:
             raise InvalidInput(f"--arms: nothing is called {part}.", f"There are: {', '.join(there)}.", "arms")
         chosen |= set(found)
-    return [arm for arm in there if arm in chosen] or there
+    return [arm for arm in there if arm in chosen] or list(there)

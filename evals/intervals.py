@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import bootstrap, rankdata
+from scipy.stats import DegenerateDataWarning, bootstrap, rankdata
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,30 +39,40 @@ def of_difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
 
 
 def of_auroc(positive: Sequence[bool], scores: Sequence[float]) -> Interval:
-    """The area under the ROC curve: how often a positive case has the higher score, ties counted half; 0..1."""
-    return _interval((np.asarray(positive, dtype=np.float64), np.asarray(scores, dtype=np.float64)), auroc)
+    """The area under the ROC curve: how often a positive case has the higher score, ties counted half; 0..1.
+
+    Positive and other cases are drawn apart, so that no draw is without either.
+    """
+    wanted, told = np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64)
+    return _interval((told[wanted], told[~wanted]), _area)
 
 
 def auroc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """The area alone, from the rank sum (Mann & Whitney 1947); nan where all cases are of one kind."""
-    wanted = np.asarray(positive) > 0
-    ones, others = int(wanted.sum()), int((~wanted).sum())
-    if not ones or not others:
+    wanted, told = np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64)
+    return _area(told[wanted], told[~wanted])
+
+
+def _area(ones: Floats, others: Floats) -> float:
+    if not len(ones) or not len(others):
         return float("nan")
-    return float((rankdata(scores)[wanted].sum() - ones * (ones + 1) / 2) / (ones * others))
+    ranks = rankdata(np.concatenate([ones, others]))[: len(ones)]
+    return float((ranks.sum() - len(ones) * (len(ones) + 1) / 2) / (len(ones) * len(others)))
 
 
 def _interval(data: tuple[Floats, ...], statistic: Callable[..., float]) -> Interval:
     value = float(statistic(*data))
-    if len(data[0]) < 2 or all(np.ptp(values) == 0 for values in data):
+    if any(len(values) < 2 for values in data) or all(np.ptp(values) == 0 for values in data):
         return Interval(value, value, value)
-    found = bootstrap(
-        data,
-        statistic,
-        n_resamples=_RESAMPLES,
-        confidence_level=_LEVEL,
-        paired=len(data) > 1,
-        vectorized=False,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Interval(value, float(found.low), float(found.high))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # no draw differs: told as an interval without width
+        found = bootstrap(
+            data,
+            statistic,
+            n_resamples=_RESAMPLES,
+            confidence_level=_LEVEL,
+            vectorized=False,
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+    low, high = (value if np.isnan(bound) else float(bound) for bound in found)
+    return Interval(value, low, high)

@@ -154,18 +154,28 @@ class Selector:
         mended = replace(question, text=self._wording.mended(question.text, self._words(view)))
         return replace(self._select(view, mended, given, limit), question=question)
 
-    def _select(self, view: View, asked: Question, given: Slots, limit: int) -> Finding:
-        wanted = {**given, **slots_in(asked.text, self._domain)}
-        hits = self._retriever.search(view, asked.text, asked.context, self._wording.expanded(asked.text), limit)
+    def units(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots | None = None) -> list[Unit]:
+        """The units of passages that say anything to the question, best first."""
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
-        wanted = {**wanted, **self._named_in_tables(asked, units)}
-        ranked = self._rank(view, asked, wanted, units)
+        return self._rank(view, asked, self._wanted(asked, given or {}, units), units)
+
+    def _wanted(self, asked: Question, given: Slots, units: Sequence[Unit]) -> Slots:
+        """What is known of the slots; the question's own words come before what ticket and context say."""
+        return {**given, **slots_in(asked.text, self._domain), **self._named_in_tables(asked, units)}
+
+    def _select(self, view: View, asked: Question, given: Slots, limit: int) -> Finding:
+        hits = self._retriever.search(view, asked.text, asked.context, self._wording.expanded(asked.text), limit)
+        ranked = self.units(view, asked, hits, given)
         if not ranked or ranked[0].score < self.relevance.scale.sufficient:
             return Finding(asked, (), ranked[0].score if ranked else 0.0, hits=hits)
         settled = _settle(ranked)
         if conflict := self._contradiction(settled):
             return Finding(asked, (), ranked[0].score, conflict=conflict, hits=hits)
-        found = self._rows(settled, wanted) if settled[0].is_row else self._prose(asked, settled)
+        found = (
+            self._rows(settled, self._wanted(asked, given, ranked))
+            if settled[0].is_row
+            else self._prose(asked, settled)
+        )
         return replace(found, score=settled[0].score, hits=hits)
 
     def _rank(self, view: View, asked: Question, wanted: Slots, units: Sequence[Unit]) -> list[Unit]:
