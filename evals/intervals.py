@@ -64,7 +64,7 @@ def _interval(data: tuple[Floats, ...], statistic: Callable[..., float]) -> Inte
     value = float(statistic(*data))
     if any(len(values) < 2 for values in data) or all(np.ptp(values) == 0 for values in data):
         return Interval(value, value, value)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", DegenerateDataWarning)  # no draw differs: told as an interval without width
         found = bootstrap(
             data,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
-from retrieval.figures import unstated
+from retrieval.figures import APART, unstated
 from service.reply import Reply
 
 _MARK = re.compile(r"\[\d+\]")
@@ -70,7 +70,7 @@ def _holds(text: str, value: str) -> bool:
 
 
 def _invented(case: Case, reply: Reply) -> bool:
-    quotes = " ".join(c.quote for c in reply.citations)
-    said = " ".join([case.ticket.subject, case.ticket.body, *(m.text for m in case.ticket.thread)])
+    quotes = (c.quote for c in reply.citations)
+    stated = APART.join([*quotes, case.ticket.subject, case.ticket.body, *(m.text for m in case.ticket.thread)])
     uncited = any(not claim.citations for claim in reply.answer.claims)
-    return uncited or bool(unstated(_MARK.sub(" ", reply.answer.text), f"{quotes} {said}"))
+    return uncited or bool(unstated(_MARK.sub(APART, reply.answer.text), stated))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 DATE = "date"
+APART = " | "  # between texts that are read together: a number at the end of one counts no word of the next
 
 _ONES = "zero one two three four five six seven eight nine"
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"

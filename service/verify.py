@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from retrieval.figures import Figure, unstated
+from retrieval.figures import APART, Figure, unstated
 from retrieval.lexical import tokens
 from service.compose import Draft
 
@@ -42,7 +42,7 @@ def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Fail
         if text_of(c.version.content)[c.start : c.end] != c.quote
     ]
     for claim in draft.claims:
-        cited = " ".join(quotes.get(n, "") for n in claim.citations)
+        cited = APART.join(quotes.get(n, "") for n in claim.citations)
         if not claim.citations or any(n not in quotes for n in claim.citations):
             failures.append(Failure("a claim cites nothing that was found"))
         if missing := unstated(claim.text, cited):
@@ -78,5 +78,5 @@ def _named(missing: Iterable[Figure]) -> str:
 def _outside_claims(draft: Draft) -> str:
     text = draft.text
     for claim in sorted(draft.claims, key=lambda c: -len(c.text)):
-        text = text.replace(claim.text, " ")
-    return _MARK.sub(" ", text)
+        text = text.replace(claim.text, APART)
+    return _MARK.sub(APART, text)

@@ -91,6 +91,6 @@ def test_the_development_cases_keep_their_floors(services, domain):
     assert figures["permission leaks"] == 0
     nothing = figures["unanswerable: invented nothing"]
     assert nothing.right == nothing.of
-    assert figures["right action"].right >= 0.6 * len(results)
-    assert figures["cases passed"].right >= 0.48 * len(results)
+    assert figures["right action"].right >= 0.67 * len(results)
+    assert figures["cases passed"].right >= 0.5 * len(results)
     assert by_tag(results)["time-dependent"].right >= 14

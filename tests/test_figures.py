@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.figures import DATE, Figure, figures, unstated
+from retrieval.figures import APART, DATE, Figure, figures, unstated
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,9 @@ def test_a_figure_has_one_spelling(text, found):
 )
 def test_what_quotes_do_not_state_is_missing(claim, quotes, missing):
     assert {f.value for f in unstated(claim, quotes)} == missing
+
+
+def test_texts_that_are_read_together_do_not_run_into_each_other():
+    quotes = ["Minimum users: 5", "Days are counted from the payment."]
+    assert not unstated("It takes 5 users.", APART.join(quotes))
+    assert unstated("It takes 5 users.", " ".join(quotes))  # 5 days, as it were
