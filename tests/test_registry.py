@@ -60,7 +60,7 @@ def test_promote_and_rollback_take_effect_with_the_next_request(parts, http, oth
     parts.registry.store.record(verdict(parts, other))
     assert http.post(f"/v1/adapters/{other}/promote").json()["live"] == other
     assert triaged_by(http) == other
-    assert http.post("/v1/respond", json=TICKET).json()["provenance"]["adapters"] == {"labels": other}
+    assert http.post("/v1/respond", json=TICKET).json()["provenance"]["adapters"]["labels"] == other
     assert http.post("/v1/adapters/rollback").json()["live"] == first
     assert triaged_by(http) == first
     told = http.get("/v1/adapters").json()
