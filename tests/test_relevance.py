@@ -14,6 +14,8 @@ from adapters import relevance
 from adapters.data.judged import judged
 from domains.spec import IntegrityError, InvalidInput
 from retrieval.relevance import Kept, Relevance
+from service.build import build
+from service.settings import Settings
 
 SET = Path(__file__).parent / "data" / "judged"
 
@@ -100,3 +102,15 @@ def test_what_nobody_answers_teaches_nothing(tmp_path, encoder):
     (tmp_path / "questions.jsonl").write_text('{"id": "q4", "text": "bars?", "relevant": []}\n')
     with pytest.raises(InvalidInput, match="0 questions have an answer"):
         relevance.train(encoder.base, judged(tmp_path), relevance.RECIPE, lambda what, done: None)
+
+
+def test_the_setting_takes_another_or_none(tmp_path, domain, encoder):
+    def name(**stated):
+        made = build(Settings(home=tmp_path / "home", **stated), domain, encoder)
+        made.close()
+        return made.pipeline.selector.relevance.name
+
+    own = relevance.manifest_of(domain.folder / "relevance" / "adapter", encoder.fingerprint).id
+    assert (name(), name(relevance="none")) == (own, "")
+    with pytest.raises(IntegrityError, match="no relevance adapter"):
+        name(relevance=str(tmp_path))
