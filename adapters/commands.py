@@ -84,7 +84,7 @@ def relevance(
 ) -> None:
     """Train the adapter that orders evidence: which sentence answers a question, whatever it says.
 
-    `formfact bench evidence` tells whether it beats the bare encoder on the development cases.
+    `formfact evals run --cases dev`, with and without FORMFACT_RELEVANCE=none, tells what it is worth.
 
     Example: `formfact adapters relevance --data mine/relevance --out /tmp/relevance`
     """

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
+Arms = Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")]
+Data = Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="So many questions, from the first.")]
+Out = Annotated[Path, typer.Option(help="Folder for indexes and report; indexes in it are used again.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
 _CURVE = (50, 100, 300, 900)
 
 
@@ -35,7 +41,7 @@ def bench() -> None:
 def classify(
     data: Annotated[Path, typer.Option(help="A folder of JSON lines with text, a label, optionally a split.")],
     label: Annotated[str | None, typer.Option(help="The field of the label; default: the one that can be.")] = None,
-    arms: Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")] = None,
+    arms: Arms = None,
     seeds: Annotated[int, typer.Option(min=1)] = 1,
     shots: Annotated[int | None, typer.Option(min=1, help="So many rows a label, drawn anew for each seed.")] = None,
     rows: Annotated[int | None, typer.Option(min=2, help="So many rows in all, likewise.")] = None,
@@ -45,7 +51,7 @@ def classify(
     out: Annotated[
         Path, typer.Option(help="Folder for results, report and plots; runs in it are not repeated.")
     ] = Path("bench"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare cheap and tuned classifiers on the same rows; settings are chosen on train, never on test.
 
@@ -81,14 +87,12 @@ def classify(
 
 @app.command()
 def retrieve(
-    data: Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")],
-    arms: Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many questions, from the first.")] = None,
+    data: Data,
+    arms: Arms = None,
+    limit: Limit = None,
     relevance: Annotated[Path | None, typer.Option(help="Order by this relevance adapter; default: none.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for indexes and report; indexes in it are used again.")] = Path(
-        "bench"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
 ) -> None:
     """Compare the indexes, their fusion and the ordering by evidence on the same questions.
 
@@ -105,14 +109,12 @@ def retrieve(
 
 @app.command()
 def refuse(
-    data: Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")],
-    arms: Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many questions, from the first.")] = None,
+    data: Data,
+    arms: Arms = None,
+    limit: Limit = None,
     relevance: Annotated[Path | None, typer.Option(help="Judge by this relevance adapter; default: none.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for indexes and report; indexes in it are used again.")] = Path(
-        "bench"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
 ) -> None:
     """Compare scores that tell answerable questions from others, and from near misses.
 
@@ -150,19 +152,15 @@ def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged,
 def _tell(figures: Sequence[Any], stem: Path, questions: int, as_json: bool) -> None:
     """Print one row an arm, and keep it as Markdown and JSON."""
     command = shlex.join(["formfact", *sys.argv[1:]])
-    rows = [{k: str(v) if k == "arm" or v is not None else "" for k, v in _shown(f).items()} for f in figures]
-    head = list(rows[0])
+    rows = [["" if (value := getattr(f, c.name)) is None else str(value) for c in fields(f)] for f in figures]
+    head = [c.name.replace("_", " ") for c in fields(figures[0])]
     lines = [f"`{command}`", "", f"{questions} questions; 95 % intervals by bootstrap over them.", ""]
-    lines += [f"| {' | '.join(n.replace('_', ' ') for n in head)} |", f"|{' --- |' * len(head)}"]
-    lines += [f"| {' | '.join(row[n] for n in head)} |" for row in rows]
+    lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     told = json.dumps({"command": command, "questions": questions, "arms": [asdict(f) for f in figures]}, indent=1)
     stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     stem.with_suffix(".json").write_text(told + "\n", encoding="utf-8")
     typer.echo(told) if as_json else Console().print(Markdown("\n".join(lines)))
-
-
-def _shown(figure: Any) -> dict[str, Any]:
-    return {field.name: getattr(figure, field.name) for field in fields(figure)}
 
 
 def _counted(questions: Sequence[Asked]) -> Iterator[Asked]:

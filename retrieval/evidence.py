@@ -146,36 +146,33 @@ class Selector:
         self._wording = wording
         self._words = lru_cache(maxsize=16)(self._read_words)
 
-    def select(self, view: View, question: Question, given: Slots, limit: int = _HITS) -> Finding:
+    def select(self, view: View, question: Question, given: Slots) -> Finding:
         """What answers a question among what the caller may read; `given` is what ticket and context say of the slots.
 
         The finding holds the question as it was asked: a mended word is a word of some document.
         """
         mended = replace(question, text=self._wording.mended(question.text, self._words(view)))
-        return replace(self._select(view, mended, given, limit), question=question)
+        return replace(self._select(view, mended, given), question=question)
 
     def units(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots | None = None) -> list[Unit]:
         """The units of passages that say anything to the question, best first."""
+        return self._ranked(view, asked, hits, given or {})[0]
+
+    def _ranked(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
+        """The units, and what is known of the slots: the question's own words come before ticket and context."""
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
-        return self._rank(view, asked, self._wanted(asked, given or {}, units), units)
+        wanted = {**given, **slots_in(asked.text, self._domain), **self._named_in_tables(asked, units)}
+        return self._rank(view, asked, wanted, units), wanted
 
-    def _wanted(self, asked: Question, given: Slots, units: Sequence[Unit]) -> Slots:
-        """What is known of the slots; the question's own words come before what ticket and context say."""
-        return {**given, **slots_in(asked.text, self._domain), **self._named_in_tables(asked, units)}
-
-    def _select(self, view: View, asked: Question, given: Slots, limit: int) -> Finding:
-        hits = self._retriever.search(view, asked.text, asked.context, self._wording.expanded(asked.text), limit)
-        ranked = self.units(view, asked, hits, given)
+    def _select(self, view: View, asked: Question, given: Slots) -> Finding:
+        hits = self._retriever.search(view, asked.text, asked.context, self._wording.expanded(asked.text), _HITS)
+        ranked, wanted = self._ranked(view, asked, hits, given)
         if not ranked or ranked[0].score < self.relevance.scale.sufficient:
             return Finding(asked, (), ranked[0].score if ranked else 0.0, hits=hits)
         settled = _settle(ranked)
         if conflict := self._contradiction(settled):
             return Finding(asked, (), ranked[0].score, conflict=conflict, hits=hits)
-        found = (
-            self._rows(settled, self._wanted(asked, given, ranked))
-            if settled[0].is_row
-            else self._prose(asked, settled)
-        )
+        found = self._rows(settled, wanted) if settled[0].is_row else self._prose(asked, settled)
         return replace(found, score=settled[0].score, hits=hits)
 
     def _rank(self, view: View, asked: Question, wanted: Slots, units: Sequence[Unit]) -> list[Unit]:

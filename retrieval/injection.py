@@ -1,7 +1,7 @@
 """Text that tries to command whoever reads it. In a ticket it is noted, in a document it is never quoted.
 
 A word that such texts use does not make one: "jailbreak" and "ignore the warning" stand in honest questions. Looked
-for is a command to a machine that reads. `formfact bench inject` tells how many attacks and honest texts are flagged.
+for is a command to a machine that reads.
 """
 
 from __future__ import annotations

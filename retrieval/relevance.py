@@ -54,7 +54,8 @@ class Relevance:
     def __init__(self, plain: Embeddings, name: str = "", trained: Embeddings | None = None) -> None:
         judge = trained or plain
         self.name, self.scale, self._judge = name, TRAINED if trained else BARE, judge
-        self._units, self._plain = Kept(judge), Kept(plain)
+        self._plain = Kept(plain)
+        self._units = Kept(trained) if trained else self._plain
 
     def of(self, questions: Sequence[str], units: Sequence[str]) -> Vectors:
         """For each unit the cosine to the nearest of the questions: (units,)."""

@@ -64,24 +64,26 @@ class Retriever:
         """
         texts = [(1.0, query), (self.fusion.context, f"{context} {query}")] if context else [(1.0, query)]
         total = sum(weight for weight, _ in texts)
-        found = [self._scores(view, text, words) for _, text in texts]
-        candidates = sorted({key for lexical, _, proposed in found for key in (*_best(lexical), *proposed)})
-        cosines = self.dense.cosines(np.stack([vector for _, vector, _ in found]), candidates)  # (texts, candidates)
+        vectors = np.asarray(self.embedder.embed_documents([text for _, text in texts]), dtype=np.float32)
+        found = [self._lexical(view, f"{words} {text}".strip()) for _, text in texts]
+        proposed = [self._nearest(view, vector) for vector in vectors] if self.fusion.dense else []
+        candidates = sorted({key for keys in (*map(_best, found), *proposed) for key in keys})
+        cosines = self.dense.cosines(vectors, candidates)  # (texts, candidates)
         scores = np.zeros(len(candidates))
-        for (weight, _), (lexical, _, _), near in zip(texts, found, cosines, strict=True):
+        for (weight, _), lexical, near in zip(texts, found, cosines, strict=True):
             said = np.array([lexical.get(key, 0.0) for key in candidates])
             scores += weight / total * (self.fusion.dense * near + self.fusion.lexical * said)
         ranked = sorted(zip(candidates, scores, strict=True), key=lambda item: (-round(item[1], 5), item[0]))
         return tuple(self._hit(view, key, float(score)) for key, score in ranked[:limit])
 
-    def _scores(self, view: View, text: str, words: str) -> tuple[Mapping[Key, float], Vectors, list[Key]]:
-        """What the lexical index finds, in standard deviations; the text's vector; what the dense index proposes."""
+    def _lexical(self, view: View, text: str) -> dict[Key, float]:
+        """BM25 scores in standard deviations over the view; none where the index has no say."""
+        if not self.fusion.lexical:
+            return {}
         lengths = self.catalog.lengths(view)
-        found = self.lexical.scores(view, f"{words} {text}".strip(), lengths) if self.fusion.lexical else {}
+        found = self.lexical.scores(view, text, lengths)
         apart = spread(found.values(), len(lengths))
-        vector = np.asarray(self.embedder.embed_query(text), dtype=np.float32)
-        near = self._nearest(view, vector) if self.fusion.dense else []
-        return {key: score / apart for key, score in found.items()}, vector, near
+        return {key: score / apart for key, score in found.items()}
 
     def _nearest(self, view: View, vector: Vectors) -> list[Key]:
         """Candidates of the dense index that the catalog confirms: asked for until there are enough or no more."""

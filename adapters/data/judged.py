@@ -7,12 +7,12 @@ earlier messages, `group`, kept on one side of a split, and `split`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapters.data.rows import lines
 from domains.spec import InvalidInput
 
 
@@ -106,16 +106,9 @@ def json_lines(path: Path, needed: tuple[str, ...] = ("id",)) -> Iterator[dict[s
     """The rows of a file of JSON lines.
 
     Raises:
-        InvalidInput: there is no such file, or a line is no object with the needed fields.
+        InvalidInput: the file cannot be read, or a line is no object with the needed fields.
     """
-    if not path.is_file():
-        raise InvalidInput(f"{path} is not there.", "See the head of adapters/data/judged.py for the layout.", "data")
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InvalidInput(f"{path.name}:{number}: {error}.", "Each line is one JSON object.") from None
-            if not isinstance(row, dict) or not all(name in row for name in needed):
-                raise InvalidInput(f"{path.name}:{number}: no {' and '.join(needed)}.", "Each line needs them.")
-            yield row
+    for where, row in lines(path, "Each line is one JSON object; see the head of adapters/data/judged.py."):
+        if not all(name in row for name in needed):
+            raise InvalidInput(f"{where}: no {' and '.join(needed)}.", "Each line needs them.")
+        yield row

@@ -84,8 +84,8 @@ def read(path: Path, fields: Fields) -> tuple[Row, ...]:
     return tuple(rows.values())
 
 
-def lines(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Each JSON line of a file with where it stands.
+def lines(path: Path, shape: str = _SHAPE) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Each JSON line of a file with where it stands; `shape` tells what a line should be.
 
     Raises:
         InvalidInput: the file cannot be read, or a line of it is no JSON object.
@@ -101,9 +101,9 @@ def lines(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
         try:
             raw = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"{where}: {error}.", _SHAPE) from None
+            raise InvalidInput(f"{where}: {error}.", shape) from None
         if not isinstance(raw, dict):
-            raise InvalidInput(f"{where}: no JSON object.", _SHAPE)
+            raise InvalidInput(f"{where}: no JSON object.", shape)
         yield where, raw
 
 
