@@ -143,8 +143,3 @@ class _Constrained(LogitsProcessor):  # type: ignore[misc]
         llguidance.numpy.fill_next_token_bitmask(self._matcher, mask, 0)
         allowed = np.unpackbits(mask.view(np.uint8), axis=1, count=scores.shape[-1], bitorder="little")
         return scores.masked_fill(torch.from_numpy(allowed == 0).to(scores.device), -torch.inf)
-
-
-def schema_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema as `response_format`, for `model.bind(response_format=…)`."""
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}

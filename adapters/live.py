@@ -10,7 +10,7 @@ import structlog
 from adapters.classifier import AdapterClassifier, Classifier
 from adapters.encoder import Encoder
 from adapters.registry import Registry
-from adapters.tables import LIVE, ZERO_SHOT
+from adapters.tables import LIVE, PROMPT, ZERO_SHOT
 from adapters.zero_shot import ZeroShot
 from domains.spec import Domain, NotConfigured
 
@@ -38,10 +38,17 @@ class Pinned:
 
 
 class Live:
-    """Follows the registry: what was promoted, here or in another replica, answers the next request."""
+    """Follows the registry: what was promoted, here or in another replica, answers the next request.
 
-    def __init__(self, registry: Registry, encoder: Encoder, domain: Domain) -> None:
-        self._registry, self._encoder, self._domain = registry, encoder, domain
+    Args:
+        registry: says what is live.
+        encoder: serves adapters and the zero-shot baseline.
+        domain: whose taxonomy is labelled.
+        prompted: the prompt-only baseline, where a chat model is set.
+    """
+
+    def __init__(self, registry: Registry, encoder: Encoder, domain: Domain, prompted: Classifier | None) -> None:
+        self._registry, self._encoder, self._domain, self._prompted = registry, encoder, domain, prompted
         self._loaded: dict[str, Classifier] = {}  # in the order of their last use
         self._lock, self._loading = threading.Lock(), threading.Lock()
 
@@ -62,6 +69,7 @@ class Live:
 
         Raises:
             NotFound: there is none of that id.
+            NotConfigured: it needs a chat model and none is set.
             IntegrityError: see `AdapterClassifier`.
         """
         found = self._used(adapter)
@@ -87,6 +95,12 @@ class Live:
     def _made(self, adapter: str) -> Classifier:
         if adapter == ZERO_SHOT:
             return ZeroShot(self._encoder, self._domain)
+        if adapter == PROMPT:
+            if self._prompted is None:
+                raise NotConfigured(
+                    f"{PROMPT} needs a chat model and none is set.", "Set FORMFACT_LLM and start again."
+                )
+            return self._prompted
         made = AdapterClassifier(self._encoder, self._registry.store.folder(adapter), self._domain)
         for field, why in made.idle_thresholds.items():
             log.warning("threshold_never_fires", adapter=adapter, field=field, why=why)

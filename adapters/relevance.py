@@ -3,7 +3,9 @@
 What a customer says and what a policy says differ in words; which sentence answers is stable behaviour, and so it is
 learnt, while the sentences themselves stay in the documents. A bi-encoder: units of documents are embedded once.
 Learnt by contrast (InfoNCE, van den Oord et al. 2018) with the sentences of other questions and with those that the
-untuned encoder wrongly holds to be near. The dense index keeps the untuned encoder: this orders what was found.
+untuned encoder wrongly holds to be near. One more candidate stands beside them at a fixed cosine: "nothing here". It is
+right for near misses, questions on a document's subject that it does not answer, so that cosines come to say whether
+there is an answer at all. The dense index keeps the untuned encoder: this orders what was found.
 """
 
 from __future__ import annotations
@@ -26,9 +28,10 @@ from domains.seal import fingerprint
 from domains.spec import IntegrityError, InvalidInput
 
 _TEMPERATURE = 0.05  # of cosines in the softmax
-_WRONG = 5  # wrong sentences a question, drawn among the nearest three times as many
+_WRONG, _NEAREST = 2, 15  # wrong sentences a question, drawn among so many nearest
 _WHOLE = 0.7  # share of steps in which a question is read within its context
-RECIPE = Recipe(epochs=4, batch=16, learning_rate=5e-4, dropout=0.0)
+_NOTHING = 0.5  # the cosine of "nothing here answers"
+RECIPE = Recipe(epochs=4, batch=32, learning_rate=5e-4, dropout=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,14 @@ class Manifest:
 
 
 def train(base: Base, data: Judged, recipe: Recipe, progress: Callable[[str, float], None]) -> nn.Module:
-    """Learn from the questions that some text answers; returns the adapted network.
+    """Learn which texts answer the questions, and which questions none does; returns the adapted network.
 
     Raises:
-        InvalidInput: there are fewer than two such questions.
+        InvalidInput: fewer than two questions have an answer.
     """
-    asked = [q for q in (*data.questions, *data.train) if q.relevant]
-    if len(asked) < 2:
-        raise InvalidInput(f"{data.name}: {len(asked)} questions have an answer.", "Give some hundred.")
+    asked = [*data.questions, *data.train]
+    if (answerable := sum(bool(q.relevant) for q in asked)) < 2:
+        raise InvalidInput(f"{data.name}: {answerable} questions have an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
     number = {text.id: i for i, text in enumerate(data.texts)}
     texts, right = [text.in_context for text in data.texts], [frozenset(number[t] for t in q.relevant) for q in asked]
@@ -69,8 +72,9 @@ def train(base: Base, data: Judged, recipe: Recipe, progress: Callable[[str, flo
             candidates = _candidates(draw, chosen, right, wrong)
             said = [asked[i].whole if draw.random() < _WHOLE else asked[i].text for i in chosen]
             similar = _embedded(base, network, said) @ _embedded(base, network, [texts[c] for c in candidates]).T
-            wanted = torch.tensor([[c in right[i] for c in candidates] for i in chosen], device=similar.device)
-            loss = contrast(similar / _TEMPERATURE, wanted)
+            scores = torch.cat([similar, torch.full((len(chosen), 1), _NOTHING, device=similar.device)], dim=1)
+            wanted = [[c in right[i] for c in candidates] + [not right[i]] for i in chosen]
+            loss = contrast(scores / _TEMPERATURE, torch.tensor(wanted, device=similar.device))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -128,9 +132,7 @@ def _misleading(
 ) -> list[list[int]]:
     """For each question the texts that the untuned encoder holds to be near and that do not answer, nearest first."""
     near = _frozen(base, [q.whole for q in asked]) @ _frozen(base, texts).T
-    return [
-        [int(c) for c in np.argsort(-row) if c not in own][: 3 * _WRONG] for row, own in zip(near, right, strict=True)
-    ]
+    return [[int(c) for c in np.argsort(-row) if c not in own][:_NEAREST] for row, own in zip(near, right, strict=True)]
 
 
 def _candidates(
@@ -138,10 +140,9 @@ def _candidates(
 ) -> list[int]:
     found: list[int] = []
     for i in chosen:
-        found += [
-            int(draw.choice(sorted(right[i]))),
-            *map(int, draw.choice(wrong[i], min(_WRONG, len(wrong[i])), False)),
-        ]
+        if right[i]:
+            found.append(int(draw.choice(sorted(right[i]))))
+        found += map(int, draw.choice(wrong[i], min(_WRONG, len(wrong[i])), False))
     return list(dict.fromkeys(found))
 
 

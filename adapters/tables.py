@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table
 
 LIVE, PREVIOUS, SHADOW = "live", "previous", "shadow"  # the aliases
-ZERO_SHOT = "baseline:zero-shot"
-BASELINES = (ZERO_SHOT,)  # what is always there and needs no training
+ZERO_SHOT, PROMPT = "baseline:zero-shot", "baseline:prompt"
+BASELINES = (ZERO_SHOT, PROMPT)  # what needs no training; the latter needs a chat model
 
 metadata = MetaData()
 

@@ -16,6 +16,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 from scipy.spatial.distance import cdist
 from sklearn.covariance import LedoitWolf
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from adapters import joined
 from adapters.base import SHIPPED, Base, Features, SentenceBase, cache_by_text, features_under, unit
@@ -58,6 +61,7 @@ class Task:
     epochs: int | None = None  # None: by the number of rows
     decoder: str | None = None  # a folder or .gguf file, for the arm that tunes one
     unlabelled: tuple[str, ...] = ()  # further texts, for the arms that read such
+    known_outside: tuple[str, ...] = ()  # texts known to be out of scope
 
     @property
     def few(self) -> bool:
@@ -98,6 +102,7 @@ class _Fitted(Protocol):
 
     def logits(self, texts: list[str]) -> Logits: ...
     def features(self, texts: list[str]) -> Features: ...
+    def frozen(self, texts: list[str]) -> Features: ...
 
 
 def run(arm: str, task: Task) -> Outcome:
@@ -119,7 +124,7 @@ def run(arm: str, task: Task) -> Outcome:
     each = 1000 * (time.perf_counter() - begun) / len(asked)
     return Outcome(
         probabilities=softmax(logits[: len(task.test)], heat),
-        strangeness=_strangeness(fitted, task, asked, logits, heat) if task.outside else {},
+        strangeness=_told_apart(fitted, task, asked, logits, heat) if task.outside else {},
         trainable_parameters=fitted.trainable_parameters,
         seconds=seconds,
         milliseconds_a_text=each,
@@ -140,14 +145,29 @@ def _base(arm: str, task: Task) -> Base:
     return QuantizedDecoder(Path(task.decoder))
 
 
+def _told_apart(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
+    """Every score of what is out of scope, and where such texts are known, the sum of them that tells those best."""
+    found = _strangeness(fitted, task, asked, logits, heat)
+    if not (task.known_outside and task.validation):
+        return found
+    known = [*(e.text for e in task.validation), *task.known_outside]
+    is_outside = np.arange(len(known)) >= len(task.validation)
+    told = _strangeness(fitted, task, known, fitted.logits(known), heat)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced"))
+    model.fit(np.stack(list(told.values()), axis=1), is_outside)
+    return found | {"learnt sum": model.decision_function(np.stack(list(found.values()), axis=1))}
+
+
 def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
-    learnt = fitted.features([e.text for e in task.train])
-    seen, bank = fitted.features(asked), unit(learnt)
+    train = [e.text for e in task.train]
+    learnt, seen = fitted.features(train), fitted.features(asked)
     shifted = logits - logits.max(1, keepdims=True)
     return {
         "1 - highest probability": 1 - softmax(logits, heat).max(1),
         "energy": -np.log(np.exp(shifted).sum(1)) - logits.max(1),
-        "10th neighbour": distances(unit(seen), bank),
+        "10th neighbour": distances(unit(seen), unit(learnt)),
+        # Tuning pulls every text towards some label; what the untouched encoder saw of it is told beside.
+        "10th neighbour, frozen": distances(unit(fitted.frozen(asked)), unit(fitted.frozen(train))),
         "Mahalanobis": _mahalanobis(seen, learnt, task.numbers(task.train)),
     }
 
@@ -170,7 +190,7 @@ class _Cheap:
     """A cheap method on the frozen encoder."""
 
     def __init__(self, base: Base, arm: str, task: Task) -> None:
-        self._frozen = _frozen(base)
+        self.frozen = _frozen(base)
         texts, numbers = [e.text for e in task.train], task.numbers(task.train)
         chosen_by = ([e.text for e in task.validation], task.numbers(task.validation)) if task.validation else None
         self._model = Cheap(arm, lambda some: unit(self.features(some)), texts, numbers, len(task.labels), chosen_by)
@@ -180,27 +200,27 @@ class _Cheap:
         return self._model.logits(texts)
 
     def features(self, texts: list[str]) -> Features:
-        return self._frozen(texts)
+        return self.frozen(texts)
 
 
 class _Pooled:
     """A linear model of frozen embeddings, n-grams and topics, that also learns from texts without labels."""
 
     def __init__(self, base: Base, task: Task) -> None:
-        self._frozen = _frozen(base)
+        self.frozen = _frozen(base)
         texts, pool = [e.text for e in task.train], list(task.unlabelled)
         self._rarity, self._topics = joined.rarity([*texts, *pool]), Topics([*texts, *pool])
         self._model = SelfTrained(self._inputs, texts, task.numbers(task.train), len(task.labels), pool)
         self.trainable_parameters = self._model.parameters
 
     def _inputs(self, texts: list[str]) -> csr_matrix:
-        return hstack([joined.inputs(texts, self._frozen(texts), self._rarity), self._topics(texts)]).tocsr()
+        return hstack([joined.inputs(texts, self.frozen(texts), self._rarity), self._topics(texts)]).tocsr()
 
     def logits(self, texts: list[str]) -> Logits:
         return self._model.logits(texts)
 
     def features(self, texts: list[str]) -> Features:
-        return self._frozen(texts)
+        return self.frozen(texts)
 
 
 class _Trained:
@@ -210,14 +230,14 @@ class _Trained:
         self._base, self._arm = base, arm
         self._trainer = Trainer(base, {_FIELD: task.labels}, _rows(task.train), (), recipe(arm, task))
         self._trainer.fit(lambda what, done: None)
-        self._frozen = _frozen(base)
+        self.frozen = _frozen(base)
         self._tuned = cache_by_text(lambda texts: self._trainer.features(texts, half=True))
         self._head: joined.Joined | SelfTrained | None = None
         texts, pool = [e.text for e in task.train], list(task.unlabelled)
         if arm in (CONTRASTIVE, TUNED_POOLED):
             self._head = SelfTrained(self._both, texts, task.numbers(task.train), len(task.labels), pool)
         elif arm == MIXED:
-            learnt = Known(texts, self._frozen(texts), {_FIELD: task.numbers(task.train)}, {})
+            learnt = Known(texts, self.frozen(texts), {_FIELD: task.numbers(task.train)}, {})
             self._head = joined.fit(learnt, {_FIELD: len(task.labels)}, self._known(task))
         self.trainable_parameters = self._trainer.trainable_parameters
 
@@ -231,7 +251,7 @@ class _Trained:
             case SelfTrained():
                 return self._head.logits(texts)
             case _:
-                return self._head.logits(texts, self._frozen(texts), self._own(texts))[_FIELD]
+                return self._head.logits(texts, self.frozen(texts), self._own(texts))[_FIELD]
 
     def _own(self, texts: list[str]) -> dict[str, Logits]:
         return self._trainer.logits(texts, self._tuned(texts))
@@ -241,10 +261,10 @@ class _Trained:
             return None
         texts = [e.text for e in task.validation]
         numbers = {_FIELD: task.numbers(task.validation)}
-        return Known(texts, self._frozen(texts), numbers, self._own(texts))
+        return Known(texts, self.frozen(texts), numbers, self._own(texts))
 
     def _both(self, texts: list[str]) -> Features:
-        return np.concatenate([unit(self.features(texts)), unit(self._frozen(texts))], axis=1)
+        return np.concatenate([unit(self.features(texts)), unit(self.frozen(texts))], axis=1)
 
 
 def recipe(arm: str, task: Task) -> Recipe:

@@ -103,7 +103,7 @@ def retrieve(
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
         _tell(
-            bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-retrieve", len(questions), as_json
+            bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-retrieve", _over(questions), as_json
         )
 
 
@@ -126,7 +126,38 @@ def refuse(
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
-        _tell(bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-refuse", len(questions), as_json)
+        _tell(
+            bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-refuse", _over(questions), as_json
+        )
+
+
+@app.command()
+def inject(
+    data: Annotated[Path, typer.Option(help="A folder with prompts.jsonl: text, label, kind, source.")],
+    domain: Annotated[str, typer.Option(help="Its documents and development cases are attacked.")] = "support",
+    draw: Annotated[int | None, typer.Option(min=1, help="So many plantings, drawn; default: all.")] = None,
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
+) -> None:
+    """Plant commands to the machine in documents and tickets, and count how many come back as statements.
+
+    The chat model that FORMFACT_LLM names composes, if one is set; so much the slower.
+
+    Example: `FORMFACT_LLM=local:smollm2 formfact bench inject --data ../prompt_injection --draw 60`
+    """
+    from domains.spec import load_domain
+    from evals import inject as bench
+    from evals.cases import load
+    from evals.run import apart
+
+    prompts, spec = bench.load(data), load_domain(domain)
+    out.mkdir(parents=True, exist_ok=True)
+    show = Console(stderr=True)
+    with apart(spec) as services:
+        tracked = lambda tries: iter(track(tries, "Asking", console=show, transient=True))  # noqa: E731
+        found = bench.attacked(services, load(spec, "dev"), prompts, draw, tracked)
+    _tell(bench.flagged(prompts), out / f"{data.name}-flagged", f"{len(prompts)} texts", as_json)
+    _tell(found, out / f"{data.name}-planted", f"{sum(f.tries for f in found)} plantings", as_json)
 
 
 @contextmanager
@@ -149,18 +180,22 @@ def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged,
         yield found, shelf
 
 
-def _tell(figures: Sequence[Any], stem: Path, questions: int, as_json: bool) -> None:
+def _tell(figures: Sequence[Any], stem: Path, over: str, as_json: bool) -> None:
     """Print one row an arm, and keep it as Markdown and JSON."""
     command = shlex.join(["formfact", *sys.argv[1:]])
     rows = [["" if (value := getattr(f, c.name)) is None else str(value) for c in fields(f)] for f in figures]
     head = [c.name.replace("_", " ") for c in fields(figures[0])]
-    lines = [f"`{command}`", "", f"{questions} questions; 95 % intervals by bootstrap over them.", ""]
+    lines = [f"`{command}`", "", f"{over}; 95 % intervals by bootstrap over them.", ""]
     lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
-    told = json.dumps({"command": command, "questions": questions, "arms": [asdict(f) for f in figures]}, indent=1)
+    told = json.dumps({"command": command, "over": over, "arms": [asdict(f) for f in figures]}, indent=1)
     stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     stem.with_suffix(".json").write_text(told + "\n", encoding="utf-8")
     typer.echo(told) if as_json else Console().print(Markdown("\n".join(lines)))
+
+
+def _over(questions: Sequence[Asked]) -> str:
+    return f"{len(questions)} questions"
 
 
 def _counted(questions: Sequence[Asked]) -> Iterator[Asked]:

@@ -38,6 +38,7 @@ class Benchmark:
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     outside: tuple[Example, ...]  # of test, out of scope
+    known_outside: tuple[Example, ...] = ()  # of train and validation, out of scope
 
     def drawn(self, seed: int, rows: int | None = None, shots: int | None = None) -> tuple[Example, ...]:
         """Training rows of one draw: so many in all, so many a label, or every one.
@@ -90,6 +91,7 @@ def load(folder: Path, field: str | None = None) -> Benchmark:
         inside["validation"],
         tuple(e for e in inside["test"] if e.label in labels),
         tuple(e for e in sides["test"] if e.label is None),
+        tuple(e for e in (*sides["train"], *sides["validation"]) if e.label is None),
     )
     _check(found, path)
     return found

@@ -21,7 +21,7 @@ from domains.spec import Unavailable
 from evals.arms import BY_COST, QLORA, UNLABELLED, Outcome, Task, run
 from evals.benchmarks import Benchmark
 
-_VERSION = 3  # of what a run means: results of another are not reused
+_VERSION = 4  # of what a run means: results of another are not reused
 _POOL = 12_000  # texts without labels that are read, at most
 _RECALL_AT = 0.05  # share of texts in scope that may be refused when out-of-scope recall is told
 
@@ -135,6 +135,7 @@ def _task(data: Benchmark, seed: int, draw: tuple[int | None, int | None], epoch
         validation=data.validation if draw == (None, None) else (),
         test=tuple(e.text for e in data.test),
         outside=tuple(e.text for e in data.outside),
+        known_outside=tuple(e.text for e in data.known_outside),
         seed=seed,
         epochs=epochs,
     )

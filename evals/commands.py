@@ -29,7 +29,9 @@ def evals() -> None:
 def run(
     domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
     cases: Annotated[str, typer.Option(help="dev, or sealed, which is opened to report and never to tune.")] = "dev",
-    mode: Annotated[str, typer.Option(help="hybrid or tuned.")] = "hybrid",
+    mode: Annotated[
+        str, typer.Option(help="hybrid or tuned; rag or prompt where FORMFACT_LLM names a chat model.")
+    ] = "hybrid",
     failures: Annotated[bool, typer.Option(help="Tell each failed case; refused for the sealed set.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write marks and replies as JSON lines.")] = None,
 ) -> None:
@@ -38,23 +40,15 @@ def run(
     Example: `formfact evals run --cases dev --failures`
     """
     from evals.cases import load
-    from evals.run import by_tag, summary
+    from evals.run import apart, by_tag, summary
     from evals.run import run as answer
-    from service.build import build
-    from service.home import owned
-    from service.prepare import prepare
-    from service.settings import Settings
 
     spec = load_domain(domain)
     wanted = load(spec, cases)
     console = Console()
-    with tempfile.TemporaryDirectory() as home:
-        settings = Settings(home=Path(home), domain=domain)  # adapter and encoder as the environment says
-        with owned(settings):
-            services = build(settings, domain=spec)
-            prepare(services, Console(stderr=True, quiet=True))
-            replies = answer(services, wanted, mode)  # type: ignore[arg-type]
-            results = list(track(replies, "Answering", total=len(wanted), console=Console(stderr=True), transient=True))
+    with apart(spec) as services:
+        replies = answer(services, wanted, mode)  # type: ignore[arg-type]
+        results = list(track(replies, "Answering", total=len(wanted), console=Console(stderr=True), transient=True))
     table = Table("figure", "value", title=f"{spec.title}, {cases} cases, mode {mode}")
     for name, value in summary(results).items():
         table.add_row(name, str(value))

@@ -15,8 +15,7 @@ from scipy.stats import binomtest
 from adapters.classifier import AdapterClassifier, Classifier
 from adapters.live import Pinned
 from adapters.store import AdapterStore, Verdict
-from adapters.tables import BASELINES
-from adapters.zero_shot import ZeroShot
+from adapters.tables import BASELINES, ZERO_SHOT
 from domains.seal import fingerprint
 from domains.spec import load_domain
 from evals.cases import Case, load
@@ -45,13 +44,13 @@ def gate(settings: Settings, candidate: str, live: str, console: Console) -> Ver
     """
     domain = load_domain(settings.domain)
     with tempfile.TemporaryDirectory() as home:
-        own = Settings(home=Path(home), domain=settings.domain, encoder=settings.encoder)
+        own = settings.elsewhere(Path(home))
         with owned(own), console.status("Loading models") as status:
             services = build(own, domain=domain)
             store = AdapterStore(settings.home / "adapters", domain, services.encoder.fingerprint)
             adapter = store.register(Path(candidate)) if Path(candidate).is_dir() else candidate
             wanted = _classifier(services, store, adapter)
-            standing = _classifier(services, store, live) if live else ZeroShot(services.encoder, domain)
+            standing = _classifier(services, store, live or ZERO_SHOT)
             prepare(services, Console(quiet=True))
             status.stop()
             cases = load(domain, "dev")
@@ -85,7 +84,7 @@ def _worse(new: np.ndarray, old: np.ndarray) -> float:
 
 def _classifier(services: Services, store: AdapterStore, adapter: str) -> Classifier:
     if adapter in BASELINES:
-        return ZeroShot(services.encoder, services.domain)
+        return services.live.load(adapter)
     return AdapterClassifier(services.encoder, store.folder(adapter), services.domain)
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
+from rich.console import Console
+
+from domains.spec import Domain
 from evals.cases import UNANSWERABLE, Case
 from evals.score import Marks, mark
 from retrieval.instants import parse_instant
-from service.build import Services
+from service.build import Services, build
+from service.home import owned
 from service.keys import SCOPES, Caller
+from service.prepare import prepare
 from service.reply import Reply, RespondRequest
 from service.route import Mode
+from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,20 @@ class Result:
     case: Case
     reply: Reply
     marks: Marks
+
+
+@contextmanager
+def apart(domain: Domain) -> Iterator[Services]:
+    """A service as the environment sets it, with a state of its own that is gone afterwards."""
+    with TemporaryDirectory() as home:
+        settings = Settings(domain=str(domain.folder)).elsewhere(Path(home))
+        with owned(settings):
+            services = build(settings, domain=domain)
+            prepare(services, Console(stderr=True, quiet=True))
+            try:
+                yield services
+            finally:
+                services.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +61,19 @@ class Share:
 def run(services: Services, cases: Iterable[Case], mode: Mode) -> Iterator[Result]:
     """Answer each case and mark it."""
     for case in cases:
-        caller = Caller("evals", frozenset(SCOPES), services.domain.readable_by(case.audiences))
-        request = RespondRequest(ticket=case.ticket, customer=case.customer, mode=mode, as_of=case.as_of)
-        reply = services.pipeline.respond(request, caller)
+        caller = caller_of(services, case)
+        reply = services.pipeline.respond(request_of(case, mode), caller)
         yield Result(case, reply, mark(case, reply, _reader(services, case, caller)))
+
+
+def caller_of(services: Services, case: Case) -> Caller:
+    """Who asks: any scope, and the audiences that the case names."""
+    return Caller("evals", frozenset(SCOPES), services.domain.readable_by(case.audiences))
+
+
+def request_of(case: Case, mode: Mode) -> RespondRequest:
+    """What is sent: at the date of the case."""
+    return RespondRequest(ticket=case.ticket, customer=case.customer, mode=mode, as_of=case.as_of)
 
 
 def summary(results: Sequence[Result]) -> dict[str, Share | float]:

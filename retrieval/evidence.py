@@ -34,7 +34,7 @@ _WEAK = 0.25  # the weight of words that say how somebody asks
 _STRANGE = 0.2  # taken off where the question holds a name that no document of the caller's uses
 _POINTER = 0.15  # taken off a sentence that only names another document
 _NO_QUANTITY = 0.15  # taken off a unit without a number where one is asked for
-_CLOSE = 0.05  # how near the best unit another must come to be said beside it
+_CLOSE = 0.08  # how near the best unit another must come to be said beside it
 _RIVAL = 0.12  # … and to count as contradicting it
 _SAME_SUBJECT = 0.65  # cosine from which on two units speak of the same thing
 _HITS = 30  # passages whose units are looked at
@@ -240,10 +240,10 @@ class Selector:
         counts = self._lexical.statistics(view, frozenset().union(*(self._wording.members(n) for n in names)))
         return {n for n in names if n not in WEAK and not any(counts[m] for m in self._wording.members(n))}
 
-    def _score(self, asked: Question, wanted: Slots, unit: Unit, cosine: float, covered: float) -> float:
+    def _score(self, asked: Question, wanted: Slots, unit: Unit, meaning: float, covered: float) -> float:
         named = self._named(unit)
         matching = sum(not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named)
-        score = self.relevance.scale.weight * cosine + _WORDS * covered + _RIGHT_CIRCUMSTANCE * matching
+        score = meaning + _WORDS * covered + _RIGHT_CIRCUMSTANCE * matching
         if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
             if unit.is_row:
                 return 0.0
@@ -287,14 +287,17 @@ class Selector:
         return ()
 
     def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
-        """The best sentence, those nearly as good in the same document, a condition that follows; or all the steps."""
+        """The best sentence, those nearly as good, a condition that follows; or all the steps."""
         best = ranked[0]
         lines = [u for u in ranked if u.passage.key == best.passage.key and not u.is_row]
         if _HOW_TO.search(asked.text) and len(steps := [u for u in lines if _is_item(u)]) > 1 and _is_item(best):
             return Finding(_NOBODY, tuple(sorted(steps, key=lambda u: u.start)[:_MOST_STEPS]), best.score)
-        near = [u for u in ranked if u.version == best.version and u.score >= best.score - _CLOSE][:_MOST_UNITS]
+        near = [u for u in ranked if u.score >= best.score - _CLOSE][:_MOST_UNITS]
         after = [u for u in lines if u not in near and _CONDITION.match(u.text) and _follows(u, near)]
-        return Finding(_NOBODY, tuple(sorted({*near, *after[:1]}, key=lambda u: u.start)), best.score)
+        # The best document first; within a document in its own order.
+        documents = list(dict.fromkeys(u.version.doc_id for u in near))
+        told = sorted({*near, *after[:1]}, key=lambda u: (documents.index(u.version.doc_id), u.start))
+        return Finding(_NOBODY, tuple(told), best.score)
 
 
 _NOBODY = Question("")

@@ -10,6 +10,7 @@ from itertools import pairwise
 from retrieval.lexical import tokens
 
 MAX_QUESTIONS = 4
+_LEAST_WORDS = 2  # that carry meaning: fewer ask nothing that could be looked for
 _MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
 
 _QUOTED = re.compile(
@@ -25,17 +26,27 @@ _GREETING = re.compile(r"^\s*(hi|hello|hey|dear|good (morning|afternoon|evening|
 _ABBREVIATION = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bNo)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bvs)(?<!\betc)(?<!\bapprox)(?<!\bno)"
 _SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"”’)]*(?=\s+[^a-z\s]|\s*$)|\?+|\n\s*\n")
 _ASKS = re.compile(
-    r"\?\s*[\"”’)]*$|^(so |and |also |or |but |then |secondly |second |first |please |pls )*"
+    r"\?\s*[\"”’)]*$|(?:^|[:;] )(so |and |also |or |but |then |secondly |second |first |please |pls )*"
     r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am|has|have)\b"
     r"|\b(tell me|let (me|us) know|want(ed)? to know|need to know|like to know|wonder(ing|ed)?|not sure|explain|clarify"
     r"|looking for|i need|we need|i want|we want|i would like|we would like|please (send|confirm|advise|give|quote)|"
     r"curious|question is|price (of|for)|cost of)\b",
     re.I,
 )
-# Two questions in one sentence: "…, and how many guests are included?"
-_JOINT = re.compile(
-    r",? (?:and|but|also)[, ](?=(?:what|how|when|where|which|who|can|could|do|does|is|are|until|will)\b)", re.I
+# A question without its mark: "can I pay by card, I have no other"
+_OPENS = re.compile(
+    r"^(can|could|do|does|did|is|are|will|would|may|should|have|has) (i|we|you|it|they|there|my|our|the|your)\b"
+    r"|^how (much|many|long|big|often|do|can)\b|^what (is|are|does|do|happens)\b",
+    re.I,
 )
+# Two questions in one sentence: "…, and how many guests are included?", "…, and for how long is that?"
+_JOINT = re.compile(
+    r",? (?:and|but|also)[, ](?=(?:what|how|when|where|which|who|can|could|do|does|is|are|until|will"
+    r"|(?:for|by|since|from|at|in|on|to|within) (?:how|what|when|which))\b)",
+    re.I,
+)
+# … or a list of them: "(a) where the files lie and (b) who audits you"
+_LISTED = re.compile(r"(?:[,;]? (?:and|or) |(?<![^\s:,;.]))\(?\b(?:[a-d]|[1-4]|ii?i?)\) +", re.I)
 _LEANS = re.compile(r"^(and|or|also|then|but|so)\b|\b(it|that|this|they|them|those|these|there|one)\b", re.I)
 # A pronoun that stands for something of the sentence before: "What does it cost?", not "Is it possible to …?"
 _STANDS_FOR = re.compile(
@@ -63,14 +74,34 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
         thread: the customer's earlier messages, oldest first.
     """
     text = own_words(body)
-    parts = [part for sentence in sentences(text) for part in _JOINT.split(sentence)]
-    asking = [p for p in parts if _ASKS.search(p) and len(set(tokens(p))) >= 2]
-    pointed = [p for p in asking if p.rstrip('"”’) ').endswith("?")]
-    chosen = (pointed or asking)[:MAX_QUESTIONS]
+    parts = [part for sentence in sentences(text) for part in _parts(sentence)]
+    asking = [p for p in parts if p.asks and len(set(tokens(p.text))) >= _LEAST_WORDS]
+    chosen = [p.text for p in [p for p in asking if p.pointed] or asking][:MAX_QUESTIONS]
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
     earlier = " ".join(own_words(t) for t in thread[-2:])
-    return tuple(_in_context(q, subject, parts, earlier) for q in chosen if q)
+    return tuple(_in_context(q, subject, [p.text for p in parts], chosen, earlier) for q in chosen if q)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A sentence, or a piece of one that may be a question of its own."""
+
+    text: str
+    asks: bool
+    pointed: bool  # it stands under a question mark, or in a list of what is asked
+
+
+def _parts(sentence: str) -> list[_Part]:
+    head, *items = (piece.strip(" ,;:") for piece in _LISTED.split(sentence))
+    if _ASKS.search(sentence) and len(items) > 1:
+        return [_Part(p, listed, listed) for p, listed in ((head, False), *((i, True) for i in items)) if p]
+    whole = items[0] if items and not head else sentence
+    pointed = whole.rstrip('"”’) ').endswith("?") or _OPENS.search(whole) is not None
+    pieces = _JOINT.split(whole)
+    if any(len(set(tokens(piece))) < _LEAST_WORDS for piece in pieces):
+        pieces = [whole]  # "… and what percentage?" says nothing alone
+    return [_Part(p, _ASKS.search(p) is not None, pointed) for p in pieces]
 
 
 def own_words(text: str) -> str:
@@ -101,10 +132,15 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _in_context(question: str, subject: str, parts: Sequence[str], earlier: str) -> Question:
-    """A question with what surrounds it: subject, the sentence before it, and the thread where it leans on it."""
-    position = parts.index(question) if question in parts else 0
-    before = parts[position - 1] if position else ""
+def _in_context(question: str, subject: str, parts: Sequence[str], asked: Sequence[str], earlier: str) -> Question:
+    """A question with what surrounds it: subject, the sentence before it, and the thread where it leans on it.
+
+    The sentence before it is no other question, unless this one leans on that: two questions have two answers.
+    """
+    told = list(parts[: parts.index(question)]) if question in parts else []
+    if _STANDS_FOR.search(question) is None:
+        told = [p for p in told if p not in asked]
+    before = told[-1] if told else ""
     on_thread = bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
     on_before = bool(before) and _STANDS_FOR.search(question) is not None
     context = " ".join(part for part in (earlier if on_thread else "", subject, before) if part)

@@ -33,17 +33,18 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What a judge's cosines are worth; chosen on the development cases, see docs/answers.md."""
+    """What cosines are worth in a unit's score; chosen on the development cases, see docs/answers.md."""
 
-    weight: float  # of a cosine in a unit's score
+    trained: float
+    bare: float
     sufficient: float  # the score from which on a unit answers
 
 
-BARE, TRAINED = Scale(0.55, 0.5), Scale(0.8, 0.57)
+BARE, TRAINED = Scale(0.0, 0.55, 0.5), Scale(0.8, 0.3, 0.68)
 
 
 class Relevance:
-    """Judges by an adapter that was trained for it, or by the bare encoder.
+    """Judges by an adapter that was trained for it beside the bare encoder, or by the latter alone.
 
     Args:
         plain: the bare encoder, in which texts lie near that speak of the same.
@@ -52,17 +53,25 @@ class Relevance:
     """
 
     def __init__(self, plain: Embeddings, name: str = "", trained: Embeddings | None = None) -> None:
-        judge = trained or plain
-        self.name, self.scale, self._judge = name, TRAINED if trained else BARE, judge
+        self.name, self.scale = name, TRAINED if trained else BARE
         self._plain = Kept(plain)
-        self._units = Kept(trained) if trained else self._plain
+        self._trained = Kept(trained) if trained else None
 
     def of(self, questions: Sequence[str], units: Sequence[str]) -> Vectors:
-        """For each unit the cosine to the nearest of the questions: (units,)."""
-        asked = np.asarray(self._judge.embed_documents(list(questions)), dtype=np.float32)
-        return np.asarray((self._units(units) @ asked.T).max(axis=1), dtype=np.float32)
+        """For each unit the weighted cosines to the nearest of the questions: (units,)."""
+        meaning = self.scale.bare * _nearest(self._plain, questions, units)
+        return (
+            meaning
+            if self._trained is None
+            else meaning + self.scale.trained * _nearest(self._trained, questions, units)
+        )
 
     def alike(self, one: str, other: str) -> float:
         """The cosine of two units: do they speak of the same thing?"""
         vectors = self._plain([one, other])
         return float(vectors[0] @ vectors[1])
+
+
+def _nearest(kept: Kept, questions: Sequence[str], units: Sequence[str]) -> Vectors:
+    asked = np.asarray(kept.embedder.embed_documents(list(questions)), dtype=np.float32)
+    return np.asarray((kept(units) @ asked.T).max(axis=1), dtype=np.float32)

@@ -15,10 +15,12 @@ from sqlalchemy import Engine
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
+from adapters.prompted import Prompted
 from adapters.registry import Registry
 from adapters.relevance import manifest_of
 from adapters.shadow import Shadow
 from adapters.store import AdapterStore
+from adapters.structured import Structured
 from domains.spec import Domain, IntegrityError, load_domain
 from ingest.publish import Publisher
 from retrieval.catalog import Catalog
@@ -29,7 +31,8 @@ from retrieval.lexical import LexicalIndex
 from retrieval.relevance import Relevance
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
-from service.compose import Composer, ExtractiveComposer
+from service.chat_composer import ChatComposer
+from service.compose import ExtractiveComposer
 from service.database import open_database
 from service.idempotency import Idempotency
 from service.journal import Journal
@@ -91,7 +94,9 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
     retriever = Retriever(catalog, lexical, dense, encoder)
     judge = Relevance(encoder, *_relevance(settings, domain, encoder))
     registry = Registry(engine, AdapterStore(settings.home / "adapters", domain, encoder.fingerprint))
-    live = Live(registry, encoder, domain)
+    chat = _chat(settings)
+    prompted = None if chat is None else Prompted(domain, chat)
+    live = Live(registry, encoder, domain, prompted)
     shadow = Shadow(engine, registry, live)
     pinned = Pinned(AdapterClassifier(encoder, settings.adapter, domain)) if settings.adapter else None
     pipeline = Pipeline(
@@ -102,7 +107,8 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
         labelling=pinned or live,
         shadow=shadow,
         extractive=ExtractiveComposer(domain),
-        chat=_chat(settings, domain),
+        chat=None if chat is None else ChatComposer(domain, chat),
+        prompted=prompted,
         journal=Journal(engine),
     )
     publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
@@ -136,13 +142,12 @@ def _relevance(settings: Settings, domain: Domain, encoder: Encoder) -> tuple[st
         return "", None
 
 
-def _chat(settings: Settings, domain: Domain) -> Composer | None:
-    """The composer with the chat model that is set, if one is; nobody else waits for its libraries."""
+def _chat(settings: Settings) -> Structured | None:
+    """The chat model that is set, if one is; nobody else waits for its libraries."""
     if not settings.llm:
         return None
     from adapters.chat import chat_model  # noqa: PLC0415 -- with the model's clients
-    from service.chat_composer import ChatComposer  # noqa: PLC0415 -- likewise
 
-    key, models = settings.llm_key.get_secret_value(), settings.home / "models"
+    key, models = settings.llm_key.get_secret_value(), settings.models_folder
     timeout, longest = settings.llm_timeout_seconds, settings.llm_max_tokens
-    return ChatComposer(domain, chat_model(settings.llm, models, settings.llm_url, key, timeout, longest), settings.llm)
+    return Structured(chat_model(settings.llm, models, settings.llm_url, key, timeout, longest), settings.llm)

@@ -1,7 +1,6 @@
 """The chat-model composer: a model words the claims, bound to a schema and to the citations that were found.
 
-What it writes is a draft like any other: `service/verify.py` decides whether it leaves. An endpoint that fails three
-times in a row is left alone for half a minute, so that a dead one does not slow every reply.
+What it writes is a draft like any other: `service/verify.py` decides whether it leaves.
 """
 
 from __future__ import annotations
@@ -9,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pybreaker
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from adapters.chat import schema_format
+from adapters.structured import Structured
 from domains.spec import Domain, NotConfigured, Unavailable
 from retrieval.evidence import Evidence, Finding, Unit
 from service.compose import Claim, Draft, Layout, Numbers
@@ -22,7 +18,6 @@ from service.route import Decision
 
 _MOST_STATEMENTS = 3
 _LONGEST = 300  # characters of a statement
-_FAILURES, _PAUSE = 3, 30  # after so many calls in a row that failed, seconds without another
 
 
 class _Statement(BaseModel):
@@ -43,17 +38,15 @@ class ChatComposer:
 
     Args:
         domain: its prompt stands in `prompts/answer.md`.
-        model: any LangChain chat model that takes `response_format`.
-        name: as it stands in a reply's provenance.
+        chat: the model; its name stands in a reply's provenance.
 
     Raises:
         NotConfigured: the domain has no prompt.
     """
 
-    def __init__(self, domain: Domain, model: BaseChatModel, name: str) -> None:
-        self.name = name
-        self._layout, self._model = Layout(domain), model
-        self._breaker = pybreaker.CircuitBreaker(fail_max=_FAILURES, reset_timeout=_PAUSE)
+    def __init__(self, domain: Domain, chat: Structured) -> None:
+        self.name, self._chat = chat.name, chat
+        self._layout = Layout(domain)
         prompt = domain.folder / "prompts" / "answer.md"
         if not prompt.is_file():
             raise NotConfigured(f"{prompt} is not there.", "Write the prompt, or leave FORMFACT_LLM empty.")
@@ -71,21 +64,11 @@ class ChatComposer:
         sources = {numbers[u.version.doc_id, u.version.version, u.start]: u for u in units}
         quoted = "\n".join(f"[{n}] {u.version.title}, {u.in_context}" for n, u in sources.items())
         asked = f"Sources:\n{quoted}\n\nQuestion: {f'{finding.question.context} {finding.question.text}'.strip()}"
-        answer = self._ask(asked, _schema(list(sources)))
+        answer = self._chat.ask(self._prompt, asked, _schema(list(sources)), _Answer)
         stated = [Claim(" ".join(s.text.split()), tuple(dict.fromkeys(s.sources))) for s in answer.statements]
         if not any(claim.text for claim in stated):
             raise Unavailable(f"{self.name} stated nothing.", "Another composer has to.")
         return [claim for claim in stated if claim.text]
-
-    def _ask(self, asked: str, schema: dict[str, Any]) -> _Answer:
-        model = self._model.bind(response_format=schema_format("answer", schema))
-        try:
-            said = self._breaker.call(model.invoke, [SystemMessage(self._prompt), HumanMessage(asked)])
-            return _Answer.model_validate_json(str(said.content))
-        except ValidationError:
-            raise Unavailable(f"{self.name} did not answer in the schema.", "Raise FORMFACT_LLM_MAX_TOKENS?") from None
-        except Exception as error:  # clients raise what they like; the caller falls back
-            raise Unavailable(f"{self.name} does not answer: {type(error).__name__}.", "Is it up?") from error
 
 
 def _schema(sources: list[int]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Pipeline:
     shadow: Shadow
     extractive: Composer
     chat: Composer | None  # words the claims where a chat model is set
+    prompted: Classifier | None  # labels in mode `prompt`, likewise
     journal: Journal
 
     def respond(self, request: RespondRequest, caller: Caller) -> Reply:
@@ -74,9 +75,9 @@ class Pipeline:
         moment, view = self.view(request.as_of, request.revision, caller)
         ticket = scrub(request.as_ticket())
         self._check_customer(ticket)
-        classifier = self.labelling.current()
+        classifier = self._classifier(options)
         with clock("labels"):
-            labels = classifier.label(ticket.model_text) if wants_labels(options) else None
+            labels = _labels(classifier, ticket) if wants_labels(options) else None
         route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
         with clock("retrieve"):
             evidence = self._search(ticket, route, view) if route.facts else None
@@ -84,7 +85,7 @@ class Pipeline:
         provenance = self._provenance(classifier, moment, view, caller, made.composer)
         reply = self._reply(ticket, options, route, labels, made, provenance, clock)
         self._record(request, ticket, evidence, reply, caller)
-        if labels:
+        if labels and options.mode != "prompt":
             self.shadow.see(ticket.model_text, classifier.id, labels)
         return reply
 
@@ -125,11 +126,15 @@ class Pipeline:
                 f"mode: `{options.mode}` needs a chat model and none is set.",
                 "Set FORMFACT_LLM and start again, or use mode hybrid or tuned.",
             )
-        if options.mode == "prompt":
-            raise NotConfigured("mode: `prompt` is not served yet.", "Use mode hybrid, rag or tuned.")
-        if options.mode == "tuned" and options.facts == "always":
-            raise InvalidInput("facts: mode `tuned` has none to ask.", "Use mode hybrid with facts: always.", "facts")
+        if options.mode in ("tuned", "prompt") and options.facts == "always":
+            raise InvalidInput(
+                f"facts: mode `{options.mode}` has none to ask.", "Use mode hybrid with facts: always.", "facts"
+            )
         return options
+
+    def _classifier(self, options: Options) -> Classifier:
+        """What labels the ticket: in mode `prompt` the chat model, else what is live."""
+        return self.prompted if options.mode == "prompt" and self.prompted else self.labelling.current()
 
     def _check_customer(self, ticket: Ticket) -> None:
         if unknown := sorted(set(ticket.customer) - {*self.domain.slots, "language"}):
@@ -226,6 +231,15 @@ class Pipeline:
         asked = asdict(ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
         seen = None if evidence is None else [finding_log(f) for f in evidence]
         self.journal.record(reply.request_id, caller.key_id, asked | {"evidence": seen}, reply.model_dump(mode="json"))
+
+
+def _labels(classifier: Classifier, ticket: Ticket) -> Labels | None:
+    """Labels of a ticket; None where a remote model does not answer, for that costs nobody a reply."""
+    try:
+        return classifier.label(ticket.model_text)
+    except Unavailable as error:
+        log.warning("labels_unavailable", classifier=classifier.id, detail=error.detail)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

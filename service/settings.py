@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     llm_key: SecretStr = Field(SecretStr(""), description="of the endpoint")
     llm_timeout_seconds: float = Field(20.0, gt=0, description="of one call to the endpoint")
     llm_max_tokens: int = Field(160, ge=16, description="of one answer")
+    models: Path | None = Field(None, description="folder of pulled chat models; empty: models/ of the home")
     max_body_bytes: int = Field(1_000_000, ge=1000)
     max_batch_bytes: int = Field(20_000_000, ge=1000)
     max_upload_bytes: int = Field(20_000_000, ge=1000, description="of one document")
@@ -43,6 +44,16 @@ class Settings(BaseSettings):
     max_read_bytes: int = Field(2_000_000_000, ge=200_000_000, description="memory for reading one")
     chroma_sync_threshold: int = Field(1000, ge=3, description="records after which Chroma writes its graph to disk")
     log_level: str = "INFO"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where pulled chat models lie."""
+        return self.models or self.home / "models"
+
+    def elsewhere(self, home: Path) -> Settings:
+        """The same models with a state of its own, as evals want it."""
+        own = {"home": home, "models": self.models_folder, "database_url": "", "chroma_url": ""}
+        return self.model_copy(update=own)
 
     @property
     def embedded(self) -> bool:

@@ -13,7 +13,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 
 from adapters import pulled
-from adapters.chat import chat_model, schema_format
+from adapters.chat import chat_model
+from adapters.structured import schema_format
 from domains.spec import IntegrityError, NotConfigured
 
 SCHEMA = {

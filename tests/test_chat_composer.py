@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 
+from adapters.structured import Structured
 from domains.spec import NotConfigured
 from service.chat_composer import ChatComposer
 from service.keys import SCOPES, Caller
@@ -48,7 +49,7 @@ def statements(*told):
 @pytest.fixture
 def respond(services, domain):
     def ask(model, mode="hybrid"):
-        chat = model if isinstance(model, ChatComposer) else ChatComposer(domain, model, "fake:one")
+        chat = model if isinstance(model, ChatComposer) else ChatComposer(domain, Structured(model, "fake:one"))
         pipeline = replace(services.pipeline, chat=chat)
         return pipeline.respond(RespondRequest.model_validate({**ASKED, "mode": mode}), CALLER)
 
@@ -101,11 +102,11 @@ def test_the_model_is_bound_to_the_sources_that_were_found_and_reads_them_as_dat
 
 def test_a_dead_endpoint_is_left_alone_after_three_failures(respond, domain):
     model = Said(text="down")
-    chat = ChatComposer(domain, model, "fake:dead")
+    chat = ChatComposer(domain, Structured(model, "fake:dead"))
     assert all(respond(chat).action == "answer" for _ in range(6))
     assert len(model.asked) == 3
 
 
 def test_a_domain_without_a_prompt_says_so(domain, tmp_path):
     with pytest.raises(NotConfigured, match=r"answer\.md"):
-        ChatComposer(domain.model_copy(update={"folder": tmp_path}), Said(text=""), "fake")
+        ChatComposer(domain.model_copy(update={"folder": tmp_path}), Structured(Said(text=""), "fake"))

@@ -1,0 +1,72 @@
+"""The prompt-only baseline: a chat model reads the taxonomy and the ticket, and names a label for every field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import RootModel
+
+from adapters.classifier import Label, Labels
+from adapters.structured import Structured
+from adapters.tables import PROMPT
+from domains.spec import Domain, NotConfigured
+
+_LONGEST = 4000  # characters of a ticket that the model reads: its window is small
+
+
+class _Named(RootModel[dict[str, str]]):
+    """Field -> the label that was named."""
+
+
+class Prompted:
+    """Labels by a chat model. It names labels and no probabilities: each is told with confidence 1 and never abstains.
+
+    Args:
+        domain: its instruction stands in `prompts/labels.md`; the taxonomy is put below it.
+        chat: answers under the schema, so that every label is one of its field.
+
+    Raises:
+        NotConfigured: the domain has no such prompt.
+    """
+
+    id = PROMPT
+    dataset = "none"
+
+    def __init__(self, domain: Domain, chat: Structured) -> None:
+        prompt = domain.folder / "prompts" / "labels.md"
+        if not prompt.is_file():
+            raise NotConfigured(f"{prompt} is not there.", "Write the prompt, or promote another adapter.")
+        self.base_model, self._chat = chat.name, chat
+        self._schema = schema(domain)
+        self._instruction = f"{prompt.read_text(encoding='utf-8').strip()}\n\n{taxonomy(domain)}"
+
+    def label(self, text: str) -> Labels:
+        """Labels of one ticket.
+
+        Raises:
+            Unavailable: the model does not answer.
+        """
+        named = self._chat.ask(self._instruction, text[:_LONGEST], self._schema, _Named).root
+        return {field: Label(value, 1.0, False, ()) for field, value in named.items()}
+
+    def label_all(self, texts: list[str]) -> list[Labels]:
+        """Labels of many tickets, in their order; see `label`."""
+        return [self.label(text) for text in texts]
+
+
+def taxonomy(domain: Domain) -> str:
+    """Every field with its labels, as a model reads them."""
+    return "\n\n".join(
+        "\n".join([f"{name}: {field.description}", *(f"- {n}: {spec.description}" for n, spec in field.labels.items())])
+        for name, field in domain.fields.items()
+    )
+
+
+def schema(domain: Domain) -> dict[str, Any]:
+    """One label of each field, and nothing else."""
+    return {
+        "type": "object",
+        "properties": {name: {"enum": list(field.labels)} for name, field in domain.fields.items()},
+        "required": list(domain.fields),
+        "additionalProperties": False,
+    }
