@@ -20,7 +20,7 @@ from retrieval.lexical import LexicalIndex, idf, words
 from retrieval.questions import Question, sentence_spans
 from retrieval.relevance import Relevance
 from retrieval.retriever import Hit, Retriever
-from retrieval.slots import Slots, slots_in
+from retrieval.slots import Slots, outright, slots_in
 from retrieval.versions import Version, View
 from retrieval.wording import WEAK, Wording
 
@@ -35,8 +35,8 @@ _STRANGE = 0.2  # taken off where the question holds a name that no document of 
 _POINTER = 0.15  # taken off a sentence that only names another document
 _NO_QUANTITY = 0.15  # taken off a unit without a number where one is asked for
 _CLOSE = 0.08  # how near the best unit another must come to be said beside it
-_RIVAL = 0.12  # … and to count as contradicting it
-_SAME_SUBJECT = 0.65  # cosine from which on two units speak of the same thing
+_RIVAL = 0.16  # … and to count as contradicting it
+_SAME_SUBJECT = 0.7  # cosine from which on two units speak of the same thing
 _HITS = 30  # passages whose units are looked at
 _MOST_UNITS = 3
 _MOST_ROWS = 6
@@ -161,7 +161,8 @@ class Selector:
     def _ranked(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
         """The units, and what is known of the slots: the question's own words come before ticket and context."""
         units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
-        wanted = {**given, **slots_in(asked.text, self._domain), **self._named_in_tables(asked, units)}
+        named = {**slots_in(asked.text, self._domain), **given, **outright(asked.text, self._domain)}
+        wanted = {**named, **self._named_in_tables(asked, units)}
         return self._rank(view, asked, wanted, units), wanted
 
     def _select(self, view: View, asked: Question, given: Slots) -> Finding:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from retrieval.lexical import tokens
 
 MAX_QUESTIONS = 4
 _LEAST_WORDS = 2  # that carry meaning: fewer ask nothing that could be looked for
+_BEFORE = 2  # sentences before a question that are read with it
+_LONGEST = 600  # characters of context
 _MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
 
 _QUOTED = re.compile(
@@ -33,6 +35,7 @@ _ASKS = re.compile(
     r"curious|question is|price (of|for)|cost of)\b",
     re.I,
 )
+_CLOSES = re.compile(r"\b(thanks?|thank you|thx|solved|fixed|never ?mind|works? (again|now))\b", re.I)
 # A question without its mark: "can I pay by card, I have no other"
 _OPENS = re.compile(
     r"^(can|could|do|does|did|is|are|will|would|may|should|have|has) (i|we|you|it|they|there|my|our|the|your)\b"
@@ -50,7 +53,7 @@ _LISTED = re.compile(r"(?:[,;]? (?:and|or) |(?<![^\s:,;.]))\(?\b(?:[a-d]|[1-4]|i
 _LEANS = re.compile(r"^(and|or|also|then|but|so)\b|\b(it|that|this|they|them|those|these|there|one)\b", re.I)
 # A pronoun that stands for something of the sentence before: "What does it cost?", not "Is it possible to …?"
 _STANDS_FOR = re.compile(
-    r"\b(do|does|will|would|for|of|with|about|is|are) (it|that|this|they|them|those|these)\b"
+    r"(?:\b(do|does|will|would|for|of|with|about|is|are)|['’]s) (it|that|this|they|them|those|these)\b"
     r"(?= ?([?,]|allow|come|cost|have|hold|include|last|need|work))",
     re.I,
 )
@@ -77,6 +80,10 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
     parts = [part for sentence in sentences(text) for part in _parts(sentence)]
     asking = [p for p in parts if p.asks and len(set(tokens(p.text))) >= _LEAST_WORDS]
     chosen = [p.text for p in [p for p in asking if p.pointed] or asking][:MAX_QUESTIONS]
+    if not chosen and thread and not _CLOSES.search(text):
+        # "In pounds, please": what was asked before is still asked, and this is what else is known.
+        before = questions(subject, thread[-1], thread[:-1])
+        return tuple(replace(q, context=f"{q.context} {text}".strip()[-_LONGEST:]) for q in before)
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
     earlier = " ".join(own_words(t) for t in thread[-2:])
@@ -140,8 +147,8 @@ def _in_context(question: str, subject: str, parts: Sequence[str], asked: Sequen
     told = list(parts[: parts.index(question)]) if question in parts else []
     if _STANDS_FOR.search(question) is None:
         told = [p for p in told if p not in asked]
-    before = told[-1] if told else ""
+    before = " ".join(told[-_BEFORE:])
     on_thread = bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
     on_before = bool(before) and _STANDS_FOR.search(question) is not None
     context = " ".join(part for part in (earlier if on_thread else "", subject, before) if part)
-    return Question(question, context[:600], on_thread or on_before)
+    return Question(question, context[:_LONGEST], on_thread or on_before)

@@ -10,6 +10,8 @@ from domains.spec import Domain
 
 Slots = Mapping[str, frozenset[str]]
 
+_UNIT_OF_PRICE = re.compile(r"\b(?:\w+ly|annual) (?=(?:rates?|prices?|costs?|fees?|figures?)\b)", re.I)
+
 # A value written small counts as the value unless its neighbours make it the common noun: "our team", "business hours".
 _COMMON_NOUN = "".join(rf"(?<!\b{w} )" for w in ("our", "my", "the", "a", "your", "whole", "support", "small", "for"))
 _NO_NOUN_AFTER = r"(?! (?:hours?|days?|partners?|trip|of charge))"
@@ -17,12 +19,20 @@ _NO_NOUN_AFTER = r"(?! (?:hours?|days?|partners?|trip|of charge))"
 
 def slots_in(text: str, domain: Domain) -> dict[str, frozenset[str]]:
     """Slot -> the values that the text names; a slot that it does not name is absent."""
-    found: dict[str, frozenset[str]] = {}
-    for name, slot in domain.slots.items():
-        named = frozenset(v for v, words in slot.values.items() if _pattern(v, words).search(text))
-        if named:
-            found[name] = named
-    return found
+    return _found(text, domain) | outright(text, domain)
+
+
+def outright(text: str, domain: Domain) -> dict[str, frozenset[str]]:
+    """The same without values that only tell the unit of a price: the "monthly rate" of who pays by the year."""
+    return _found(_UNIT_OF_PRICE.sub(" ", text), domain)
+
+
+def _found(text: str, domain: Domain) -> dict[str, frozenset[str]]:
+    named = {
+        name: frozenset(v for v, words in slot.values.items() if _pattern(v, words).search(text))
+        for name, slot in domain.slots.items()
+    }
+    return {name: values for name, values in named.items() if values}
 
 
 def slot_pattern(values: Mapping[str, Iterable[str]]) -> re.Pattern[str]:

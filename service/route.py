@@ -31,6 +31,7 @@ Reason = Literal[
     "needs_information",
     "policy_requires_human",
 ]
+_AGREED = 0.5  # confidence of a next action that abstains, from which on another label that agrees makes it likely
 GENERAL = "policy_answer"  # the format of facts that no confident label has a format for
 
 
@@ -52,6 +53,7 @@ class Route:
     format: str | None  # None: no label to rely on
     questions: tuple[Question, ...]
     reason: str
+    likely: str | None = None  # no label to rely on, but two that agree: serves where no evidence is found
     foreign: bool = False  # the ticket is in a language that the domain does not declare
 
 
@@ -79,7 +81,8 @@ def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain
     if refusal:
         return Route(labels is not None, False, form, (), refusal)
     found = questions(ticket.subject, ticket.body, ticket.earlier)
-    return Route(labels is not None, True, form, found, _why_facts(labels, form, options))
+    likely = None if form or labels is None else _likely(labels, domain)
+    return Route(labels is not None, True, form, found, _why_facts(labels, form, options), likely)
 
 
 def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
@@ -102,6 +105,14 @@ def _format(labels: Labels | None, domain: Domain) -> str | None:
     if labels is None or labels["next_action"].abstained:
         return None
     return domain.format_of(labels["next_action"].value)
+
+
+def _likely(labels: Labels, domain: Domain) -> str | None:
+    """The format of a next action that abstains, where `needs_facts` does not and agrees that it states none."""
+    action, need = labels["next_action"], labels["needs_facts"]
+    form = domain.format_of(action.value)
+    agreed = need.value == "no_facts" and not need.abstained and domain.formats[form].facts == "none"
+    return form if agreed and action.confidence >= _AGREED and not action.out_of_scope else None
 
 
 def _why_no_facts(labels: Labels | None, form: str | None, options: Options, domain: Domain) -> str | None:
@@ -134,11 +145,12 @@ def _needs_person(form: str | None, domain: Domain) -> bool:
 def _without_facts(route: Route, labels: Labels | None, domain: Domain, asked: bool) -> Decision:
     if route.foreign:
         return Decision("handoff", "unsupported_language", "handoff")
-    if route.format is None:
+    form = route.format or route.likely
+    if form is None:
         return Decision("handoff", _why_no_label(labels, asked), "handoff")
-    if domain.formats[route.format].facts == "required":
+    if domain.formats[form].facts == "required":
         return Decision("handoff", "no_evidence", "handoff")
-    return _by_format(route.format, domain)
+    return _by_format(form, domain)
 
 
 def _why_no_label(labels: Labels | None, asked: bool) -> Reason:

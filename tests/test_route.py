@@ -17,7 +17,7 @@ TABLE = (Path(__file__).parents[1] / "docs" / "routing.md").read_text("utf-8")
 ROWS = [
     [cell.strip().strip("`") for cell in line.strip("|").split("|")]
     for line in TABLE.splitlines()
-    if re.match(r"\| (hybrid|tuned)", line)
+    if re.match(r"\| (hybrid|tuned|rag|prompt) ", line)
 ]
 UNIT = object()  # decide looks only at whether there are units
 QUESTION = Question("What does it cost?")
@@ -52,7 +52,19 @@ def test_every_row_of_the_table_holds(row, domain):
 
 
 def test_the_table_is_there():
-    assert len(ROWS) >= 20
+    assert len(ROWS) >= 40
+
+
+@pytest.mark.parametrize(
+    ("confidence", "outside", "action"), [(0.6, False, "answer"), (0.4, False, "handoff"), (0.6, True, "handoff")]
+)
+def test_two_labels_that_agree_serve_where_nothing_is_found(domain, confidence, outside, action):
+    given = {
+        "next_action": Label("log_feedback", confidence, True, (), outside),
+        "needs_facts": Label("no_facts", 0.9, False, ()),
+    }
+    route = plan(Ticket("Lovely new icons!"), given, Options(), domain)
+    assert decide(route, given, (FINDINGS["nothing"],), domain).action == action
 
 
 def test_a_foreign_language_goes_to_a_person(domain):
