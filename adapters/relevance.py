@@ -34,6 +34,9 @@ _NOTHING = 0.5  # the cosine of "nothing here answers"
 RECIPE = Recipe(epochs=4, batch=32, learning_rate=5e-4, dropout=0.0)
 
 
+Wanted = list[list[bool]]  # (questions, candidates and "nothing here")
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a relevance adapter is bound to."""
@@ -41,7 +44,8 @@ class Manifest:
     id: str
     encoder: str
     dataset: str
-    questions: int
+    questions: int  # that some text answers
+    near_misses: int  # that none does
     sha256: str  # of the weights
 
 
@@ -51,35 +55,31 @@ def train(base: Base, data: Judged, recipe: Recipe, progress: Callable[[str, flo
     Raises:
         InvalidInput: fewer than two questions have an answer.
     """
-    asked = [*data.questions, *data.train]
-    if (answerable := sum(bool(q.relevant) for q in asked)) < 2:
-        raise InvalidInput(f"{data.name}: {answerable} questions have an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    number = {text.id: i for i, text in enumerate(data.texts)}
-    texts, right = [text.in_context for text in data.texts], [frozenset(number[t] for t in q.relevant) for q in asked]
-    wrong = _misleading(base, texts, asked, right)
+    lesson = _Lesson.of(base, data)
     network: nn.Module = adapted(base.network, recipe)
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], weight_decay=0.01)
-    draw, steps = np.random.default_rng(recipe.seed), -(-len(asked) // recipe.batch)
+    draw, steps = np.random.default_rng(recipe.seed), -(-len(lesson.asked) // recipe.batch)
     network.train()
     for epoch in range(recipe.epochs):
-        order = draw.permutation(len(asked))
+        order = draw.permutation(len(lesson.asked))
         for step in range(steps):
             done = (epoch + step / steps) / recipe.epochs
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * pace(done)
             chosen = [int(i) for i in order[step * recipe.batch : (step + 1) * recipe.batch]]
-            candidates = _candidates(draw, chosen, right, wrong)
-            said = [asked[i].whole if draw.random() < _WHOLE else asked[i].text for i in chosen]
-            similar = _embedded(base, network, said) @ _embedded(base, network, [texts[c] for c in candidates]).T
-            scores = torch.cat([similar, torch.full((len(chosen), 1), _NOTHING, device=similar.device)], dim=1)
-            wanted = [[c in right[i] for c in candidates] + [not right[i]] for i in chosen]
-            loss = contrast(scores / _TEMPERATURE, torch.tensor(wanted, device=similar.device))
+            loss = _loss(base, network, *lesson.batch(draw, chosen))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             progress(f"epoch {epoch + 1}", done)
     return network
+
+
+def _loss(base: Base, network: nn.Module, said: list[str], candidates: list[str], wanted: Wanted) -> torch.Tensor:
+    similar = _embedded(base, network, said) @ _embedded(base, network, candidates).T
+    nothing = torch.full((len(said), 1), _NOTHING, device=similar.device)
+    return contrast(torch.cat([similar, nothing], dim=1) / _TEMPERATURE, torch.tensor(wanted, device=similar.device))
 
 
 def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -98,9 +98,14 @@ def save(network: nn.Module, base: Base, data: Judged, source: Path, folder: Pat
     with whole(folder) as scratch:
         save_adapter(network, base, scratch)
         digest = fingerprint(scratch / "adapter_model.safetensors")
-        told = fingerprint(source / "questions.jsonl")
+        answerable = [bool(q.relevant) for q in (*data.questions, *data.train)]
         manifest = Manifest(
-            f"relevance@{digest.removeprefix('sha256:')}", base.fingerprint, told, len(data.answerable), digest
+            id=f"relevance@{digest.removeprefix('sha256:')}",
+            encoder=base.fingerprint,
+            dataset=fingerprint(source / "questions.jsonl"),
+            questions=sum(answerable),
+            near_misses=len(answerable) - sum(answerable),
+            sha256=digest,
         )
         (scratch / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
     return manifest
@@ -127,23 +132,39 @@ def manifest_of(folder: Path, encoder: str) -> Manifest:
 _REMEDY = "Train it with `formfact adapters relevance`, or set FORMFACT_RELEVANCE=none."
 
 
-def _misleading(
-    base: Base, texts: list[str], asked: Sequence[Asked], right: Sequence[frozenset[int]]
-) -> list[list[int]]:
-    """For each question the texts that the untuned encoder holds to be near and that do not answer, nearest first."""
-    near = _frozen(base, [q.whole for q in asked]) @ _frozen(base, texts).T
-    return [[int(c) for c in np.argsort(-row) if c not in own][:_NEAREST] for row, own in zip(near, right, strict=True)]
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What is learnt from: for each question the numbers of texts that answer, and of those that mislead."""
 
+    texts: list[str]
+    asked: list[Asked]
+    right: list[frozenset[int]]
+    wrong: list[list[int]]  # those that the untuned encoder holds to be near, nearest first
 
-def _candidates(
-    draw: np.random.Generator, chosen: Sequence[int], right: Sequence[frozenset[int]], wrong: Sequence[list[int]]
-) -> list[int]:
-    found: list[int] = []
-    for i in chosen:
-        if right[i]:
-            found.append(int(draw.choice(sorted(right[i]))))
-        found += map(int, draw.choice(wrong[i], min(_WRONG, len(wrong[i])), False))
-    return list(dict.fromkeys(found))
+    @classmethod
+    def of(cls, base: Base, data: Judged) -> _Lesson:
+        asked = [*data.questions, *data.train]
+        if (answerable := sum(bool(q.relevant) for q in asked)) < 2:
+            raise InvalidInput(f"{data.name}: {answerable} questions have an answer.", "Give some hundred.")
+        number = {text.id: i for i, text in enumerate(data.texts)}
+        texts = [text.in_context for text in data.texts]
+        right = [frozenset(number[t] for t in q.relevant) for q in asked]
+        near = _frozen(base, [q.whole for q in asked]) @ _frozen(base, texts).T
+        ranked = ([int(c) for c in np.argsort(-row)] for row in near)
+        wrong = [[c for c in row if c not in own][:_NEAREST] for row, own in zip(ranked, right, strict=True)]
+        return cls(texts, asked, right, wrong)
+
+    def batch(self, draw: np.random.Generator, chosen: Sequence[int]) -> tuple[list[str], list[str], Wanted]:
+        """Questions, candidates, and which of these each question wants; the last column is that none answers."""
+        found: list[int] = []
+        for i in chosen:
+            if self.right[i]:
+                found.append(int(draw.choice(sorted(self.right[i]))))
+            found += map(int, draw.choice(self.wrong[i], min(_WRONG, len(self.wrong[i])), False))
+        candidates = list(dict.fromkeys(found))
+        said = [self.asked[i].whole if draw.random() < _WHOLE else self.asked[i].text for i in chosen]
+        wanted = [[c in self.right[i] for c in candidates] + [not self.right[i]] for i in chosen]
+        return said, [self.texts[c] for c in candidates], wanted
 
 
 def _frozen(base: Base, texts: list[str]) -> Features:

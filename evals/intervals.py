@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ class Interval:
 
 def of_mean(values: Sequence[float]) -> Interval:
     """The mean of a figure over cases; values that are all alike give an interval without width."""
-    return _interval((np.asarray(values, dtype=np.float64),), np.mean)
+    return _interval((np.asarray(values, dtype=np.float64),), np.mean, vectorized=True)
 
 
 def of_difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
@@ -60,7 +61,7 @@ def _area(ones: Floats, others: Floats) -> float:
     return float((ranks.sum() - len(ones) * (len(ones) + 1) / 2) / (len(ones) * len(others)))
 
 
-def _interval(data: tuple[Floats, ...], statistic: Callable[..., float]) -> Interval:
+def _interval(data: tuple[Floats, ...], statistic: Callable[..., Any], vectorized: bool = False) -> Interval:
     value = float(statistic(*data))
     if any(len(values) < 2 for values in data) or all(np.ptp(values) == 0 for values in data):
         return Interval(value, value, value)
@@ -71,7 +72,7 @@ def _interval(data: tuple[Floats, ...], statistic: Callable[..., float]) -> Inte
             statistic,
             n_resamples=_RESAMPLES,
             confidence_level=_LEVEL,
-            vectorized=False,
+            vectorized=vectorized,
             rng=np.random.default_rng(0),
         ).confidence_interval
     low, high = (value if np.isnan(bound) else float(bound) for bound in found)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from domains.spec import Domain
 from evals.cases import UNANSWERABLE, Case
+from evals.overheard import overheard
 from evals.score import Marks, mark
 from retrieval.instants import parse_instant
 from service.build import Services, build
@@ -22,6 +23,8 @@ from service.prepare import prepare
 from service.reply import Reply, RespondRequest
 from service.route import Mode
 from service.settings import Settings
+from service.ticket import scrub
+from service.verify import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Result:
     case: Case
     reply: Reply
     marks: Marks
+    claims: int = 0  # as they were composed, whether they left or not
+    stopped: int = 0  # of these, by verification
 
 
 @contextmanager
@@ -60,10 +65,19 @@ class Share:
 
 def run(services: Services, cases: Iterable[Case], mode: Mode) -> Iterator[Result]:
     """Answer each case and mark it."""
+    pipeline, ear = overheard(services.pipeline)
     for case in cases:
-        caller = caller_of(services, case)
-        reply = services.pipeline.respond(request_of(case, mode), caller)
-        yield Result(case, reply, mark(case, reply, _reader(services, case, caller)))
+        caller, request = caller_of(services, case), request_of(case, mode)
+        reply = pipeline.respond(request, caller)
+        drafts, said = ear.taken(), scrub(request.as_ticket()).everything
+        stopped = [{f.claim for f in verify(d, services.catalog.text, said)} - {None} for d in drafts]
+        yield Result(
+            case,
+            reply,
+            mark(case, reply, _reader(services, case, caller)),
+            claims=sum(len(d.claims) for d in drafts),
+            stopped=sum(map(len, stopped)),
+        )
 
 
 def caller_of(services: Services, case: Case) -> Caller:
@@ -88,6 +102,8 @@ def summary(results: Sequence[Result]) -> dict[str, Share | float]:
         "unanswerable: stated no fact": _share(m.declined for m in marks if m.declined is not None),
         "invented": sum(m.invented for m in marks),
         "permission leaks": sum(m.leaked for m in marks),
+        "claims stopped by verification": Share(sum(r.stopped for r in results), sum(r.claims for r in results)),
+        "fell back to quotations": sum("composer_fell_back" in r.reply.flags for r in results),
         "median ms": round(median(r.reply.timings_ms["total"] for r in results), 1),
     }
     for name in sorted({name for m in marks for name in m.labels_right}):

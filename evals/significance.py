@@ -27,7 +27,7 @@ def cases_needed(lift: float, discordant: float, power: float = 0.8) -> int:
         power: the chance to see it.
     """
     apart = max(discordant, lift)
-    level, sure = norm.ppf(1 - LEVEL / 2), norm.ppf(power)
+    level, sure = float(norm.ppf(1 - LEVEL / 2)), float(norm.ppf(power))
     return ceil(((level * sqrt(apart) + sure * sqrt(apart - lift**2)) / lift) ** 2)
 
 

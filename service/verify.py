@@ -22,9 +22,10 @@ _MARK = re.compile(r"\[\d+\]")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a draft may not leave."""
+    """Why a draft may not leave; `claim`: the number of the claim that is at fault, from 0, if one is."""
 
     reason: str
+    claim: int | None = None
 
 
 def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Failure, ...]:
@@ -41,13 +42,13 @@ def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Fail
         for c in draft.citations
         if text_of(c.version.content)[c.start : c.end] != c.quote
     ]
-    for claim in draft.claims:
+    for number, claim in enumerate(draft.claims):
         cited = APART.join(quotes.get(n, "") for n in claim.citations)
         if not claim.citations or any(n not in quotes for n in claim.citations):
-            failures.append(Failure("a claim cites nothing that was found"))
+            failures.append(Failure("a claim cites nothing that was found", number))
         if missing := unstated(claim.text, cited):
-            failures.append(Failure(f"a claim states {_named(missing)}, which its citations do not"))
-        failures += _reworded(claim.text, cited, said)
+            failures.append(Failure(f"a claim states {_named(missing)}, which its citations do not", number))
+        failures += [Failure(reason, number) for reason in _reworded(claim.text, cited, said)]
     outside = _outside_claims(draft)
     if missing := unstated(outside, said):
         failures.append(Failure(f"the text states {_named(missing)} outside its claims"))
@@ -57,7 +58,7 @@ def verify(draft: Draft, text_of: Callable[[str], str], said: str) -> tuple[Fail
     return tuple(failures)
 
 
-def _reworded(claim: str, cited: str, said: str) -> list[Failure]:
+def _reworded(claim: str, cited: str, said: str) -> list[str]:
     """What is wrong with a claim that is no quotation."""
     if claim in cited:
         return []
@@ -65,9 +66,9 @@ def _reworded(claim: str, cited: str, said: str) -> list[Failure]:
     strange = own - set(tokens(cited)) - set(tokens(said))
     found = []
     if len(strange) > _STRANGE * len(own):
-        found.append(Failure(f"a claim brings {len(strange)} of {len(own)} words that nobody said"))
+        found.append(f"a claim brings {len(strange)} of {len(own)} words that nobody said")
     if bool(_DENIAL.search(claim)) != bool(_DENIAL.search(cited)):
-        found.append(Failure("a claim denies what its citations do not, or the other way round"))
+        found.append("a claim denies what its citations do not, or the other way round")
     return found
 
 

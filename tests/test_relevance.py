@@ -38,7 +38,7 @@ def trained(encoder, tmp_path_factory):
 def test_a_trained_adapter_is_bound_to_encoder_and_weights(trained, encoder, tmp_path):
     manifest, folder = trained
     assert relevance.manifest_of(folder, encoder.fingerprint) == manifest
-    assert manifest.questions == 4
+    assert (manifest.questions, manifest.near_misses) == (4, 1)
     assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == encoder.base.source
     with pytest.raises(IntegrityError, match="was trained on encoder"):
         relevance.manifest_of(folder, "0" * 12)
