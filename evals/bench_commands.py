@@ -132,6 +132,30 @@ def refuse(
 
 
 @app.command()
+def ground(
+    data: Annotated[Path, typer.Option(help="WiCE's or MTRAG's folder, as they come.")],
+    arms: Arms = None,
+    limit: Limit = None,
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare scores that tell claims which a source supports from those that it does not.
+
+    Example: `formfact bench ground --data ../wice`
+    """
+    from adapters.encoder import Encoder
+    from domains.spec import load_domain
+    from evals import ground as bench
+    from retrieval.relevance import Kept
+
+    claims, chosen = bench.load(data)[:limit], _named(arms, bench.ARMS)
+    out.mkdir(parents=True, exist_ok=True)
+    embed, show = Kept(Encoder(load_domain("support").encoder)), Console(stderr=True)
+    tracked = lambda items: iter(track(items, "Scoring", console=show, transient=True))  # noqa: E731
+    _tell(bench.compare(claims, chosen, embed, tracked), out / f"{data.name}-ground", f"{len(claims)} claims", as_json)
+
+
+@app.command()
 def inject(
     data: Annotated[Path, typer.Option(help="A folder with prompts.jsonl: text, label, kind, source.")],
     domain: Annotated[str, typer.Option(help="Its documents and development cases are attacked.")] = "support",

@@ -48,6 +48,11 @@ def of_auroc(positive: Sequence[bool], scores: Sequence[float]) -> Interval:
     return _interval((told[wanted], told[~wanted]), _area)
 
 
+def of_pairs(ours: Sequence[float], theirs: Sequence[float], statistic: Callable[[Floats, Floats], float]) -> Interval:
+    """A statistic of pairs, such as a correlation; pairs are drawn together."""
+    return _interval((np.asarray(ours, np.float64), np.asarray(theirs, np.float64)), statistic, paired=True)
+
+
 def auroc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """The area alone, from the rank sum (Mann & Whitney 1947); nan where all cases are of one kind."""
     wanted, told = np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64)
@@ -61,7 +66,9 @@ def _area(ones: Floats, others: Floats) -> float:
     return float((ranks.sum() - len(ones) * (len(ones) + 1) / 2) / (len(ones) * len(others)))
 
 
-def _interval(data: tuple[Floats, ...], statistic: Callable[..., Any], vectorized: bool = False) -> Interval:
+def _interval(
+    data: tuple[Floats, ...], statistic: Callable[..., Any], vectorized: bool = False, paired: bool = False
+) -> Interval:
     value = float(statistic(*data))
     if any(len(values) < 2 for values in data) or all(np.ptp(values) == 0 for values in data):
         return Interval(value, value, value)
@@ -73,6 +80,7 @@ def _interval(data: tuple[Floats, ...], statistic: Callable[..., Any], vectorize
             n_resamples=_RESAMPLES,
             confidence_level=_LEVEL,
             vectorized=vectorized,
+            paired=paired,
             rng=np.random.default_rng(0),
         ).confidence_interval
     low, high = (value if np.isnan(bound) else float(bound) for bound in found)
