@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,7 @@ def run(
         str, typer.Option(help="hybrid or tuned; rag or prompt where FORMFACT_LLM names a chat model.")
     ] = "hybrid",
     failures: Annotated[bool, typer.Option(help="Tell each failed case; refused for the sealed set.")] = False,
+    show: Annotated[int, typer.Option(min=0, help="Print so many drawn replies; refused for the sealed set.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write marks and replies as JSON lines.")] = None,
 ) -> None:
     """Answer every case in a home of its own, and tell the shares that are right.
@@ -57,6 +59,8 @@ def run(
     console.print(table)
     if failures and cases != "sealed":
         _tell(results, console)
+    if show and cases != "sealed":
+        _draw(results, show)
     if out:
         out.write_text("".join(_line(r) for r in results), encoding="utf-8")
 
@@ -93,6 +97,17 @@ def throughput(
         f"{done.passages_per_second:.0f} passages a second; "
         f"memory {done.before_mb} MB before, {done.peak_mb} MB at most"
     )
+
+
+def _draw(results: list[Result], size: int) -> None:
+    """Tickets and replies as Markdown, always the same ones."""
+    for r in random.Random(0).sample(results, min(size, len(results))):  # noqa: S311 -- no secret depends on it
+        quoted = "\n> ".join([r.case.ticket.subject, *r.case.ticket.body.split("\n")]).strip()
+        told = "passed" if r.marks.passed else "failed"
+        typer.echo(
+            f"\n**{r.case.id}**, {r.case.as_of}, {told}: {r.reply.action}, {r.reply.reason_code}\n\n> {quoted}\n"
+        )
+        typer.echo(f"```text\n{r.reply.answer.text}\n```")
 
 
 def _tell(results: list[Result], console: Console) -> None:

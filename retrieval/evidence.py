@@ -9,7 +9,7 @@ a document about another thing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -75,9 +75,11 @@ _QUANTITY = re.compile(
     r"|EUR|USD|GBP|CET|[KMGT]B|users?|files?|signers?|guests?|teams?|requests?|calls?|pages?|attempts?)?",
     re.I,
 )
+# What holds for the rest: not for a plan, region or currency that is named beside it.
+_REST = re.compile(r"\b(all )?other (plans|regions|countries|currencies|periods)\b", re.I)
 # What looks like a name: a capital inside a sentence, or the word before "plan".
 _NAME = re.compile(r"(?<=[a-z,] )([A-Z]\w+)|\b(\w+)(?= (?:plan|add-on|bundle|package)\b)")
-_REFERENCE = re.compile(r"\b(see|stands? in|told in|depends on the plan)\b[^.]{0,25}[\"“]")
+_REFERENCE = re.compile(r"\bsee below\b|\b(see|stands? in|told in|depends on the plan)\b[^.]{0,25}[\"“]")
 _CONDITION = re.compile(r"^(except|however|but|unless|only|this does not|exceptions?|otherwise|not included)\b", re.I)
 
 
@@ -104,8 +106,20 @@ class Unit:
 
     @property
     def cells(self) -> dict[str, str]:
-        """Column -> cell of a table row."""
-        return dict(part.split(": ", 1) for part in self.text.split("; ") if ": " in part)
+        """Column -> cell of a table row; a piece that names no column goes on with the cell before it."""
+        found: dict[str, str] = {}
+        for part in self.text.split("; "):
+            column, colon, cell = part.partition(": ")
+            if colon:
+                found[column] = cell
+            elif found:
+                found[next(reversed(found))] += f"; {part}"
+        return found
+
+    @property
+    def states(self) -> bool:
+        """Does it say anything alone? A question of a document, or what introduces a list, does not."""
+        return not self.text.rstrip('"”’) ').endswith(("?", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,14 @@ class Finding:
 
 
 Evidence = tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How many of the circumstances that are known a unit is about, and whether it is about another one."""
+
+    matching: int
+    wrong: bool
 
 
 class Selector:
@@ -154,13 +176,21 @@ class Selector:
         mended = replace(question, text=self._wording.mended(question.text, self._words(view)))
         return replace(self._select(view, mended, given), question=question)
 
+    def warm(self, view: View, stop: Callable[[], bool]) -> None:
+        """Embed the units of a view, until told to stop, so that the first replies need not wait for that."""
+        for content, versions in view.by_content.items():
+            if stop():
+                return
+            hits = [Hit(passage, versions[0], 0.0) for passage in self._retriever.catalog.passages(content)]
+            self.relevance.keep([u.in_context for hit in hits for u in units_of(hit)])
+
     def units(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots | None = None) -> list[Unit]:
         """The units of passages that say anything to the question, best first."""
         return self._ranked(view, asked, hits, given or {})[0]
 
     def _ranked(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
         """The units, and what is known of the slots: the question's own words come before ticket and context."""
-        units = [u for hit in hits for u in units_of(hit) if not commands_in(u.text)]
+        units = [u for hit in hits for u in units_of(hit) if u.states and not commands_in(u.text)]
         named = {**slots_in(asked.text, self._domain), **given, **outright(asked.text, self._domain)}
         wanted = {**named, **self._named_in_tables(asked, units)}
         return self._rank(view, asked, wanted, units), wanted
@@ -185,14 +215,14 @@ class Selector:
         covered = within if asked.leans else [max(a, _WITHIN * w) for a, w in zip(alone, within, strict=True)]
         unknown = self._strangers(view, asked.text)
         around = self._covered(view, asked.context, units)
-        scored = [
-            replace(
-                u,
-                covered=round(c, 3),
-                score=round(self._score(asked, wanted, u, float(m), c) + _AROUND * a - _STRANGE * bool(unknown), 3),
-            )
-            for u, m, c, a in zip(units, meaning, covered, around, strict=True)
-        ]
+        fits = [self._fit(unit, wanted) for unit in units]
+        told = {u.version.doc_id for u, fit in zip(units, fits, strict=True) if fit.matching}
+        scored = []
+        for u, m, c, a, fit in zip(units, meaning, covered, around, fits, strict=True):
+            wrong = fit.wrong or (u.version.doc_id in told and _REST.search(u.text) is not None)
+            score = float(m) + _WORDS * c + _AROUND * a + _RIGHT_CIRCUMSTANCE * fit.matching - _missing(asked, u)
+            score -= _STRANGE * bool(unknown) + _WRONG_CIRCUMSTANCE * wrong
+            scored.append(replace(u, covered=round(c, 3), score=0.0 if wrong and u.is_row else round(score, 3)))
         kept = [u for u in scored if u.score > 0]
         return sorted(kept, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start))
 
@@ -241,20 +271,10 @@ class Selector:
         counts = self._lexical.statistics(view, frozenset().union(*(self._wording.members(n) for n in names)))
         return {n for n in names if n not in WEAK and not any(counts[m] for m in self._wording.members(n))}
 
-    def _score(self, asked: Question, wanted: Slots, unit: Unit, meaning: float, covered: float) -> float:
+    def _fit(self, unit: Unit, wanted: Slots) -> _Fit:
         named = self._named(unit)
-        matching = sum(not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named)
-        score = meaning + _WORDS * covered + _RIGHT_CIRCUMSTANCE * matching
-        if any(slot in named and named[slot].isdisjoint(values) for slot, values in wanted.items()):
-            if unit.is_row:
-                return 0.0
-            score -= 0.0 if "only" in unit.text else _WRONG_CIRCUMSTANCE
-        if _REFERENCE.search(unit.text):
-            score -= _POINTER
-        for question, answer in _EXPECTED:
-            if question.search(asked.text) and not answer.search(unit.text):
-                score -= _NO_QUANTITY
-        return score
+        shared = [not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named]
+        return _Fit(sum(shared), not all(shared) and (unit.is_row or "only" not in unit.text))
 
     def _read_words(self, view: View) -> frozenset[str]:
         catalog = self._retriever.catalog
@@ -302,6 +322,12 @@ class Selector:
 
 
 _NOBODY = Question("")
+
+
+def _missing(asked: Question, unit: Unit) -> float:
+    """What is taken off a unit that only points elsewhere, or lacks a quantity of the kind that is asked for."""
+    lacks = [not answer.search(unit.text) for question, answer in _EXPECTED if question.search(asked.text)]
+    return _POINTER * (_REFERENCE.search(unit.text) is not None) + _NO_QUANTITY * sum(lacks)
 
 
 def _held(term: str, terms: frozenset[str], near: Mapping[tuple[str, str], float]) -> float:

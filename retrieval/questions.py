@@ -10,7 +10,6 @@ from itertools import pairwise
 from retrieval.lexical import tokens
 
 MAX_QUESTIONS = 4
-_LEAST_WORDS = 2  # that carry meaning: fewer ask nothing that could be looked for
 _BEFORE = 2  # sentences before a question that are read with it
 _LONGEST = 600  # characters of context
 _MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
@@ -29,13 +28,21 @@ _ABBREVIATION = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bNo)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!
 _SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"”’)]*(?=\s+[^a-z\s]|\s*$)|\?+|\n\s*\n")
 _ASKS = re.compile(
     r"\?\s*[\"”’)]*$|(?:^|[:;] )(so |and |also |or |but |then |secondly |second |first |please |pls )*"
-    r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am|has|have)\b"
+    r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am)\b"
+    r"|^(has|have) (i|we|you|it|they|my|our|the|any\w+)\b"
     r"|\b(tell me|let (me|us) know|want(ed)? to know|need to know|like to know|wonder(ing|ed)?|not sure|explain|clarify"
     r"|looking for|i need|we need|i want|we want|i would like|we would like|please (send|confirm|advise|give|quote)|"
     r"curious|question is|price (of|for)|cost of)\b",
     re.I,
 )
-_CLOSES = re.compile(r"\b(thanks?|thank you|thx|solved|fixed|never ?mind|works? (again|now))\b", re.I)
+# "That was all, you may close this": the message of somebody who asks nothing any more.
+_CLOSES = re.compile(
+    r"\b(thanks?|thank you|thx|solved|fixed|never ?mind|works? (again|now)"
+    r"|that was (it|all)|close (this|it|the ticket))\b",
+    re.I,
+)
+_WHOLE_SENTENCE = 4  # words
+_SHORT = 30  # words of a message that may be no more than that
 # A question without its mark: "can I pay by card, I have no other"
 _OPENS = re.compile(
     r"^(can|could|do|does|did|is|are|will|would|may|should|have|has) (i|we|you|it|they|there|my|our|the|your)\b"
@@ -71,6 +78,8 @@ class Question:
 def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Question, ...]:
     """The questions of a ticket, at most `MAX_QUESTIONS`, in their order; the whole ticket where no sentence asks.
 
+    There is none in a short message that only thanks or closes.
+
     Args:
         subject: the subject line, may be empty.
         body: the message that is to be answered.
@@ -78,9 +87,11 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
     """
     text = own_words(body)
     parts = [part for sentence in sentences(text) for part in _parts(sentence)]
-    asking = [p for p in parts if p.asks and len(set(tokens(p.text))) >= _LEAST_WORDS]
+    asking = [p for p in parts if p.asks and _asks_something(p.text)]
     chosen = [p.text for p in [p for p in asking if p.pointed] or asking][:MAX_QUESTIONS]
-    if not chosen and thread and not _CLOSES.search(text):
+    if not chosen and _CLOSES.search(text) and len(text.split()) <= _SHORT:
+        return ()
+    if not chosen and thread:
         # "In pounds, please": what was asked before is still asked, and this is what else is known.
         before = questions(subject, thread[-1], thread[:-1])
         return tuple(replace(q, context=f"{q.context} {text}".strip()[-_LONGEST:]) for q in before)
@@ -106,9 +117,14 @@ def _parts(sentence: str) -> list[_Part]:
     whole = items[0] if items and not head else sentence
     pointed = whole.rstrip('"”’) ').endswith("?") or _OPENS.search(whole) is not None
     pieces = _JOINT.split(whole)
-    if any(len(set(tokens(piece))) < _LEAST_WORDS for piece in pieces):
+    if not all(map(_asks_something, pieces)):
         pieces = [whole]  # "… and what percentage?" says nothing alone
     return [_Part(p, _ASKS.search(p) is not None, pointed) for p in pieces]
+
+
+def _asks_something(text: str) -> bool:
+    """Are there words to look for: "Why?" has none, and "Really?" too few."""
+    return len(set(tokens(text))) >= (1 if len(text.split()) >= _WHOLE_SENTENCE else 2)
 
 
 def own_words(text: str) -> str:

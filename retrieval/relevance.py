@@ -20,6 +20,9 @@ class Kept:
     embedder: Embeddings
     _known: dict[str, Vectors] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors: (texts, dimensions)."""
         if len(self._known) > _MOST_KEPT:
@@ -65,6 +68,12 @@ class Relevance:
             if self._trained is None
             else meaning + self.scale.trained * _nearest(self._trained, questions, units)
         )
+
+    def keep(self, units: Sequence[str]) -> None:
+        """Embed units before anybody asks for them; as many as are kept."""
+        for kept in (self._plain, self._trained):
+            if kept is not None and len(kept) + len(units) <= _MOST_KEPT:
+                kept(units)
 
     def alike(self, one: str, other: str) -> float:
         """The cosine of two units: do they speak of the same thing?"""

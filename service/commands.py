@@ -44,7 +44,7 @@ def serve(
     from service.api import create_app
     from service.build import build
     from service.home import owned
-    from service.prepare import prepare
+    from service.prepare import prepare, warming
     from service.settings import Settings
 
     stated = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
@@ -58,7 +58,9 @@ def serve(
         url = f"http://{settings.host}:{settings.port}"
         note.write_text(json.dumps({**json.loads(note.read_text()), "url": url}), encoding="utf-8")
         _greet(url, settings.home)
-        uvicorn.run(create_app(services), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+        app = create_app(services)
+        with warming(services):
+            uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False)
 
 
 def respond(

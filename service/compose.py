@@ -160,15 +160,16 @@ def _cite(units: Sequence[Unit]) -> list[Citation]:
 def _as_text(unit: Unit, question: str) -> str:
     """A sentence as it stands; a table row as `Team, EUR, monthly: price per user per month 13.50`.
 
-    Of a row's columns with figures those are told that the question names, or all where it names none.
+    The first column says what the row is about, and is always told; of the columns with figures those that the
+    question names, or all where it names none.
     """
     cells = unit.cells if unit.is_row else {}
-    names = [v for v in cells.values() if not re.search(r"\d", v) and len(v) <= 40]
+    names = [v for n, v in enumerate(cells.values()) if len(v) <= 40 and (n == 0 or not re.search(r"\d", v))]
     figures = {k: v for k, v in cells.items() if v not in names}
     if not names or not figures or sum(map(len, cells.values())) > 300:
         return unit.text
     asked = set(tokens(question))
-    named = {k: v for k, v in figures.items() if asked & set(tokens(k))} or figures
+    named = {k: v for k, v in figures.items() if asked & set(tokens(k)) or not re.search(r"\d", v)} or figures
     return f"{', '.join(names)}: {', '.join(f'{k[0].lower()}{k[1:]} {v}' for k, v in named.items())}"
 
 

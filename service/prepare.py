@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import track
@@ -12,6 +15,7 @@ from rich.progress import track
 from adapters.tables import LIVE, ZERO_SHOT
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
+from retrieval.instants import now
 from service.build import Services
 
 
@@ -46,6 +50,19 @@ def take_in_adapter(services: Services, console: Console) -> None:
     elif registry.target(LIVE) != found and found not in {m.target for m in registry.history()}:
         console.print(f"The domain ships {found}; {registry.target(LIVE)} is live. See `formfact adapters promote`.")
     services.live.current()
+
+
+@contextmanager
+def warming(services: Services) -> Iterator[None]:
+    """While the block runs, embed beside it what documents say today: replies find it done, or do it themselves."""
+    stop, view = Event(), services.catalog.view(held(services), now())
+    thread = Thread(target=services.pipeline.selector.warm, args=(view, stop.is_set), name="warm")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def held(services: Services) -> frozenset[str]:

@@ -91,8 +91,8 @@ def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domai
         return _without_facts(route, labels, domain, asked=False)
     if any(finding.conflict for finding in evidence):
         return Decision("handoff", "evidence_conflict", "conflict")
-    if _needs_person(route.format, domain):
-        return _by_format(str(route.format), domain)
+    if _needs_person(route.format or route.likely, domain):
+        return _by_format(str(route.format or route.likely), domain)
     if any(finding.units for finding in evidence):
         states = route.format is not None and domain.formats[route.format].facts != "none"
         return Decision("answer", "answered", str(route.format) if states else GENERAL)

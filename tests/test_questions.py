@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from retrieval.questions import own_words, questions, sentences
-from retrieval.slots import slots_in
+from retrieval.slots import outright, slots_in
+
+_LIST = ["do you add VAT and what percentage?", "can I pay by iDEAL, I have no card"]
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,15 @@ from retrieval.slots import slots_in
         ),
         ("Please tell me the notice period for yearly plans.", ["Please tell me the notice period for yearly plans."]),
         ("my sync is broken since monday", ["help. my sync is broken since monday"]),
+        (
+            "They want to know (a) which cities our files sit in and (b) which certificate you have.",
+            ["which cities our files sit in", "which certificate you have."],
+        ),
+        ("1) do you add VAT and what percentage? 2) can I pay by iDEAL, I have no card", _LIST),
+        (
+            "what is Solo in USD, and for how long is that price fixed?",
+            ["what is Solo in USD", "for how long is that price fixed?"],
+        ),
         ("New point below.\n> How much is it?\n> Where?\nWhen do links expire?", ["When do links expire?"]),
     ],
 )
@@ -31,6 +42,26 @@ def test_a_question_that_leans_on_the_thread_takes_it_along():
     assert "exported" in question.context
     (question,) = questions("", "How many signers fit in an envelope of the Business plan?", ["An older matter."])
     assert "older" not in question.context
+
+
+def test_another_question_is_no_context_unless_this_one_leans_on_it():
+    first, second = questions("", "We are on Team. What does a pack cost? How many guests may we have?")
+    assert "We are on Team." in second.context
+    assert "pack" not in second.context
+    assert "pack" in questions("", "What does a pack cost? And for how long does it last?")[1].context
+    assert first.text == "What does a pack cost?"
+
+
+def test_what_was_asked_before_is_still_asked_when_only_a_detail_comes():
+    (question,) = questions("", "In pounds, please.", ["What does an envelope pack cost?"])
+    assert question.text == "What does an envelope pack cost?"
+    assert "pounds" in question.context
+
+
+@pytest.mark.parametrize("body", ["Perfect, that was all, thank you!", "You may close this. Have a nice weekend!"])
+def test_thanks_ask_nothing(body):
+    assert questions("Re: guests", body, ["How many guests?"]) == ()
+    assert questions("", f"{body} How many guests may we have?") != ()
 
 
 @pytest.mark.parametrize("body", ["", "   ", "😀😀😀", "?!", "> only a quote", "-- \nJust a signature", "a" * 5000])
@@ -72,3 +103,10 @@ def test_slots_are_named_or_not(domain, text, expected):
     found = slots_in(text, domain)
     found.pop("plan", None) if expected == {} and "free" in text else None
     assert {slot: set(values) for slot, values in found.items()} == expected
+
+
+def test_a_period_before_a_price_is_the_unit_and_not_the_contract(domain):
+    said = "we pay annually; what is the monthly rate per user?"
+    assert slots_in(said, domain)["billing_period"] == {"yearly"}
+    assert slots_in("what is the monthly rate per user?", domain)["billing_period"] == {"monthly"}
+    assert "billing_period" not in outright("what is the monthly rate per user?", domain)

@@ -47,6 +47,25 @@ def test_a_sentence_stands_as_it_is_and_a_row_is_read_out(domain):
     assert problems(draft) == []
 
 
+def test_a_cell_that_holds_a_semicolon_stays_whole():
+    row = unit("Plan: Team; Currency: EUR; Price: 13.50; Minimum users: 3", "row")
+    deeds = replace(
+        row, text="Region: United Kingdom; What holds: valid for most contracts; deeds need a witness in person"
+    )
+    assert deeds.cells == {
+        "Region": "United Kingdom",
+        "What holds": "valid for most contracts; deeds need a witness in person",
+    }
+    assert row.cells["Minimum users"] == "3"
+
+
+def test_what_a_row_is_about_is_always_told(domain):
+    text = "Add-on: Envelope pack of 50; Currency: GBP; Price: 34.00"
+    row = replace(ROW, text=text)
+    (claim,) = compose(domain, Finding(Question("What is the price in pounds?"), (row,), 0.9)).claims
+    assert claim.text == "Envelope pack of 50, GBP: price 34.00"
+
+
 def test_two_questions_get_two_cited_answers_and_an_open_one_is_named(domain):
     findings = [Finding(Question(q), u, 0.9) for q, u in (("Vault?", (SENTENCE,)), ("Team?", (ROW,)), ("Moon?", ()))]
     draft = compose(domain, *findings)
