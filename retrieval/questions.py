@@ -42,7 +42,7 @@ _CLOSES = re.compile(
     re.I,
 )
 _WHOLE_SENTENCE = 4  # words
-_SHORT = 30  # words of a message that may be no more than that
+_SHORT = 30  # words of a message that may be no more than thanks, or a detail
 # A question without its mark: "can I pay by card, I have no other"
 _OPENS = re.compile(
     r"^(can|could|do|does|did|is|are|will|would|may|should|have|has) (i|we|you|it|they|there|my|our|the|your)\b"
@@ -89,12 +89,12 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
     parts = [part for sentence in sentences(text) for part in _parts(sentence)]
     asking = [p for p in parts if p.asks and _asks_something(p.text)]
     chosen = [p.text for p in [p for p in asking if p.pointed] or asking][:MAX_QUESTIONS]
-    if not chosen and _CLOSES.search(text) and len(text.split()) <= _SHORT:
-        return ()
-    if not chosen and thread:
-        # "In pounds, please": what was asked before is still asked, and this is what else is known.
-        before = questions(subject, thread[-1], thread[:-1])
-        return tuple(replace(q, context=f"{q.context} {text}".strip()[-_LONGEST:]) for q in before)
+    if not chosen and len(text.split()) <= _SHORT:
+        if _CLOSES.search(text):
+            return ()
+        if before := questions(subject, thread[-1]) if thread else ():
+            # "In pounds, please": what was asked before is still asked, and this is what else is known.
+            return tuple(replace(q, context=f"{q.context} {text}".strip()[-_LONGEST:]) for q in before)
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
     earlier = " ".join(own_words(t) for t in thread[-2:])

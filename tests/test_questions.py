@@ -56,6 +56,8 @@ def test_what_was_asked_before_is_still_asked_when_only_a_detail_comes():
     (question,) = questions("", "In pounds, please.", ["What does an envelope pack cost?"])
     assert question.text == "What does an envelope pack cost?"
     assert "pounds" in question.context
+    (question,) = questions("", "my sync is broken since monday", ["Thanks!"])
+    assert question.text == "my sync is broken since monday"
 
 
 @pytest.mark.parametrize("body", ["Perfect, that was all, thank you!", "You may close this. Have a nice weekend!"])
