@@ -41,7 +41,7 @@ _CLOSES = re.compile(
     r"|that was (it|all)|close (this|it|the ticket))\b",
     re.I,
 )
-_WHOLE_SENTENCE = 4  # words
+_LEAST_WORDS = 2  # that carry meaning
 _SHORT = 30  # words of a message that may be no more than thanks, or a detail
 # A question without its mark: "can I pay by card, I have no other"
 _OPENS = re.compile(
@@ -87,7 +87,7 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
     """
     text = own_words(body)
     parts = [part for sentence in sentences(text) for part in _parts(sentence)]
-    asking = [p for p in parts if p.asks and _asks_something(p.text)]
+    asking = [p for p in parts if p.asks]
     chosen = [p.text for p in [p for p in asking if p.pointed] or asking][:MAX_QUESTIONS]
     if not chosen and len(text.split()) <= _SHORT:
         if _CLOSES.search(text):
@@ -119,12 +119,12 @@ def _parts(sentence: str) -> list[_Part]:
     pieces = _JOINT.split(whole)
     if not all(map(_asks_something, pieces)):
         pieces = [whole]  # "… and what percentage?" says nothing alone
-    return [_Part(p, _ASKS.search(p) is not None, pointed) for p in pieces]
+    return [_Part(p, _ASKS.search(p) is not None and _asks_something(p), pointed) for p in pieces]
 
 
 def _asks_something(text: str) -> bool:
-    """Are there words to look for: "Why?" has none, and "Really?" too few."""
-    return len(set(tokens(text))) >= (1 if len(text.split()) >= _WHOLE_SENTENCE else 2)
+    """Are there words to look for: "Why?" has none, and "Is it much?" too few."""
+    return len(set(tokens(text))) >= _LEAST_WORDS
 
 
 def own_words(text: str) -> str:
