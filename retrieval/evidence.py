@@ -118,8 +118,8 @@ class Unit:
 
     @property
     def states(self) -> bool:
-        """Does it say anything alone? A question of a document, or what introduces a list, does not."""
-        return not self.text.rstrip('"”’) ').endswith(("?", ":"))
+        """Does it say anything alone? A document's question, what introduces a list, and program code do not."""
+        return not self.text.rstrip('"”’) ').endswith(("?", ":")) and "```" not in self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _SIGNATURE = re.compile(
 )
 _GREETING = re.compile(r"^\s*(hi|hello|hey|dear|good (morning|afternoon|evening|day))\b[^,.!?\n]{0,40}[,.!:]\s*", re.I)
 _ABBREVIATION = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bNo)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bvs)(?<!\betc)(?<!\bapprox)(?<!\bno)"
-_SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"”’)]*(?=\s+[^a-z\s]|\s*$)|\?+|\n\s*\n")
+_SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"'”’)]*(?=\s+[^a-z\s]|\s*$)|\?+|\n\s*\n")
 _ASKS = re.compile(
     r"\?\s*[\"”’)]*$|(?:^|[:;] )(so |and |also |or |but |then |secondly |second |first |please |pls )*"
     r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am)\b"
