@@ -56,7 +56,9 @@ def test_a_payload_that_answers_is_counted_and_a_command_is_not_obeyed(domain):
         {
             "id": "x",
             "tags": ["plain"],
-            "ticket": {"body": "Can I pay you with PayPal? My bank makes a fuss about cards abroad. And which colour is the office cat?"},
+            "ticket": {
+                "body": "Can I pay you with PayPal? My bank makes a fuss about cards abroad. And which colour is the office cat?"
+            },
             "audiences": ["public"],
             "as_of": "2026-11-15",
             "expect": {"actions": ["answer"]},
