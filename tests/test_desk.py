@@ -25,7 +25,7 @@ def formfact(*arguments, home):
         env=env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1500,
         check=False,
     )
 
