@@ -19,7 +19,8 @@ _NO_NOUN_AFTER = r"(?! (?:hours?|days?|partners?|trip|of charge))"
 
 def slots_in(text: str, domain: Domain) -> dict[str, frozenset[str]]:
     """Slot -> the values that the text names; a slot that it does not name is absent."""
-    return _found(text, domain) | outright(text, domain)
+    named = _found(text, domain)
+    return named | outright(text, domain) if _UNIT_OF_PRICE.search(text) else named
 
 
 def outright(text: str, domain: Domain) -> dict[str, frozenset[str]]:

@@ -85,14 +85,15 @@ class Wording:
 
         return re.sub(r"[^\W\d_]+", mend, text)
 
-    def nearness(self, terms: Iterable[str], others: Iterable[str]) -> Mapping[tuple[str, str], float]:
-        """How near each of `terms` is to each of `others`, 0..1; pairs that are not near are left out."""
+    def nearness(self, terms: Iterable[str], others: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
+        """Term -> those of `others` that come near it -> how near, 0..1."""
         rows, columns = sorted(set(terms)), sorted(set(others))
-        if not rows or not columns:
-            return {}
-        cosines = self._embed(rows) @ self._embed(columns).T  # (terms, others)
-        near = np.argwhere(cosines >= _NEAR)
-        return {(rows[i], columns[j]): round(float(cosines[i, j]), 3) for i, j in near}
+        found: dict[str, dict[str, float]] = {}
+        if rows and columns:
+            cosines = self._embed(rows) @ self._embed(columns).T  # (terms, others)
+            for i, j in np.argwhere(cosines >= _NEAR):
+                found.setdefault(rows[i], {})[columns[j]] = round(float(cosines[i, j]), 3)
+        return found
 
     def _embed(self, words: list[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of single words: (words, dimensions)."""

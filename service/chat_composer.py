@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.structured import Structured
 from domains.spec import Domain, NotConfigured, Unavailable
-from retrieval.evidence import Evidence, Finding, Unit
+from retrieval.evidence import Evidence, Finding
+from retrieval.units import Unit
 from service.compose import Claim, Draft, Layout, Numbers
 from service.route import Decision
 

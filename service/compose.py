@@ -16,8 +16,9 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domains.spec import Domain
-from retrieval.evidence import Evidence, Finding, Unit
+from retrieval.evidence import Evidence, Finding
 from retrieval.lexical import tokens
+from retrieval.units import Unit
 from retrieval.versions import Version
 from service.route import Decision
 

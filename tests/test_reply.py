@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from retrieval.catalog import Passage
-from retrieval.evidence import Finding, Unit, quantities
+from retrieval.contradiction import quantities
+from retrieval.evidence import Finding
 from retrieval.questions import Question
+from retrieval.units import Unit
 from retrieval.versions import Version
 from service.compose import Claim, ExtractiveComposer
 from service.route import Decision

@@ -1,0 +1,82 @@
+"""What may be said: the sentences and table rows of a passage, verbatim and with their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from retrieval.contents import Passage
+from retrieval.questions import sentence_spans
+from retrieval.retriever import Hit
+from retrieval.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A sentence or table row: offsets are those of the version's whole text, `text` is verbatim."""
+
+    version: Version
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    score: float = 0.0
+    covered: float = 0.0  # share of the question's words, by weight, that the unit holds; 0..1
+
+    @property
+    def in_context(self) -> str:
+        """The unit with the headings above it: what is compared with the question."""
+        return f"{self.passage.heading}: {self.text}"
+
+    @property
+    def is_row(self) -> bool:
+        return self.passage.kind == "row"
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """See `cells`."""
+        return cells(self.text)
+
+    @property
+    def states(self) -> bool:
+        """Does it say anything alone? A document's question, what introduces a list, and program code do not."""
+        return not self.text.rstrip('"”’) ').endswith(("?", ":")) and "```" not in self.text
+
+
+def cells(row: str) -> dict[str, str]:
+    """Column -> cell of a table row's text; a piece that names no column goes on with the cell before it."""
+    found: dict[str, str] = {}
+    for part in row.split("; "):
+        column, colon, cell = part.partition(": ")
+        if colon:
+            found[column] = cell
+        elif found:
+            found[next(reversed(found))] += f"; {part}"
+    return found
+
+
+def units_of(hit: Hit) -> list[Unit]:
+    """The sentences of a prose passage, or the one row."""
+    passage = hit.passage
+    if passage.kind == "row":
+        return [Unit(hit.version, passage, passage.start, passage.end, passage.text)]
+    units = []
+    position = 0
+    for line in passage.text.split("\n"):
+        mark = 2 if line.startswith("- ") else 0
+        for start, end in sentence_spans(line[mark:]):
+            first = passage.start + position + mark + start
+            units.append(Unit(hit.version, passage, first, first + end - start, line[mark + start : mark + end]))
+        position += len(line) + 1
+    return units
+
+
+def is_item(unit: Unit) -> bool:
+    """Does the unit begin a list item?"""
+    offset = unit.start - unit.passage.start
+    return unit.passage.text[max(0, offset - 2) : offset] == "- "
+
+
+def follows(unit: Unit, others: Iterable[Unit]) -> bool:
+    """Does the unit stand right behind one of the others?"""
+    return any(0 <= unit.start - other.end <= 3 for other in others)
