@@ -23,9 +23,10 @@ def list_models(home: Home = Path("var"), models: Models = None) -> None:
 
     Example: `formfact models list`
     """
+    folder = models or home / "models"
     table = Table("model", "package", "size", "licence", "pulled")
     for name, pinned in KNOWN.items():
-        there = "yes" if ((models or home / "models") / name).is_dir() else "no"
+        there = "yes" if (folder / name).is_dir() else "no"
         table.add_row(name, pinned.package, f"{pinned.megabytes} MB", pinned.licence, there)
     Console().print(table)
 

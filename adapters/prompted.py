@@ -9,7 +9,7 @@ from pydantic import RootModel
 from adapters.classifier import Label, Labels
 from adapters.structured import Structured
 from adapters.tables import PROMPT
-from domains.spec import Domain, NotConfigured
+from domains.spec import Domain
 
 _LONGEST = 4000  # characters of a ticket that the model reads: its window is small
 
@@ -33,12 +33,9 @@ class Prompted:
     dataset = "none"
 
     def __init__(self, domain: Domain, chat: Structured) -> None:
-        prompt = domain.folder / "prompts" / "labels.md"
-        if not prompt.is_file():
-            raise NotConfigured(f"{prompt} is not there.", "Write the prompt, or promote another adapter.")
         self.base_model, self._chat = chat.name, chat
         self._schema = schema(domain)
-        self._instruction = f"{prompt.read_text(encoding='utf-8').strip()}\n\n{taxonomy(domain)}"
+        self._instruction = f"{domain.prompt('labels')}\n\n{taxonomy(domain)}"
 
     def label(self, text: str) -> Labels:
         """Labels of one ticket.

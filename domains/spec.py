@@ -193,6 +193,17 @@ class Domain(_Frozen):
         """Fields whose labels have an order."""
         return frozenset(name for name, field in self.fields.items() if field.ordinal)
 
+    def prompt(self, name: str) -> str:
+        """What a chat model is told: the file `prompts/NAME.md`.
+
+        Raises:
+            NotConfigured: the domain has none.
+        """
+        path = self.folder / "prompts" / f"{name}.md"
+        if not path.is_file():
+            raise NotConfigured(f"{path} is not there.", "Write the prompt, or do without a chat model.")
+        return path.read_text(encoding="utf-8").strip()
+
     def reach(self, audiences: Iterable[str]) -> frozenset[str]:
         """Every audience whose members may read what is addressed to `audiences`."""
         named = frozenset(audiences)

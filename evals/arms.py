@@ -147,15 +147,16 @@ def _base(arm: str, task: Task) -> Base:
 
 def _told_apart(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
     """Every score of what is out of scope, and where such texts are known, the sum of them that tells those best."""
-    found = _strangeness(fitted, task, asked, logits, heat)
     if not (task.known_outside and task.validation):
-        return found
+        return _strangeness(fitted, task, asked, logits, heat)
     known = [*(e.text for e in task.validation), *task.known_outside]
     is_outside = np.arange(len(known)) >= len(task.validation)
-    told = _strangeness(fitted, task, known, fitted.logits(known), heat)
+    told = _strangeness(fitted, task, [*asked, *known], np.concatenate([logits, fitted.logits(known)]), heat)
+    scores = np.stack(list(told.values()), axis=1)  # (texts, scores)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced"))
-    model.fit(np.stack(list(told.values()), axis=1), is_outside)
-    return found | {"learnt sum": model.decision_function(np.stack(list(found.values()), axis=1))}
+    model.fit(scores[len(asked) :], is_outside)
+    found = {name: values[: len(asked)] for name, values in told.items()}
+    return found | {"learnt sum": model.decision_function(scores[: len(asked)])}
 
 
 def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:

@@ -6,11 +6,11 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,10 +18,11 @@ from rich.markdown import Markdown
 from rich.progress import track
 
 if TYPE_CHECKING:
-    from adapters.data.judged import Asked, Judged
+    from adapters.data.judged import Judged
     from evals.shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True)
+T = TypeVar("T")
 
 Arms = Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")]
 Data = Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")]
@@ -66,7 +67,6 @@ def classify(
 
     found = load(data, label)
     chosen, command = _arms(arms, decoder is not None), shlex.join(["formfact", *sys.argv[1:]])
-    out.mkdir(parents=True, exist_ok=True)
     curves = {}
     for size in _CURVE if curve else (rows,):
         title = f"{shots} rows a label" if shots else f"{size} rows" if size else "all rows"
@@ -102,9 +102,8 @@ def retrieve(
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
-        _tell(
-            bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-retrieve", _over(questions), as_json
-        )
+        told = bench.compare(shelf, questions, chosen, _shown("Asking"))
+        _tell(told, out / f"{found.name}-retrieve", f"{len(questions)} questions", as_json)
 
 
 @app.command()
@@ -126,9 +125,8 @@ def refuse(
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
-        _tell(
-            bench.compare(shelf, questions, chosen, _counted), out / f"{found.name}-refuse", _over(questions), as_json
-        )
+        told = bench.compare(shelf, questions, chosen, _shown("Asking"))
+        _tell(told, out / f"{found.name}-refuse", f"{len(questions)} questions", as_json)
 
 
 @app.command()
@@ -149,10 +147,8 @@ def ground(
     from retrieval.relevance import Kept
 
     claims, chosen = bench.load(data)[:limit], _named(arms, bench.ARMS)
-    out.mkdir(parents=True, exist_ok=True)
-    embed, show = Kept(Encoder(load_domain("support").encoder)), Console(stderr=True)
-    tracked = lambda items: iter(track(items, "Scoring", console=show, transient=True))  # noqa: E731
-    _tell(bench.compare(claims, chosen, embed, tracked), out / f"{data.name}-ground", f"{len(claims)} claims", as_json)
+    told = bench.compare(claims, chosen, Kept(Encoder(load_domain("support").encoder)), _shown("Scoring"))
+    _tell(told, out / f"{data.name}-ground", f"{len(claims)} claims", as_json)
 
 
 @app.command()
@@ -175,11 +171,8 @@ def inject(
     from evals.run import apart
 
     prompts, spec = bench.load(data), load_domain(domain)
-    out.mkdir(parents=True, exist_ok=True)
-    show = Console(stderr=True)
     with apart(spec) as services:
-        tracked = lambda tries: iter(track(tries, "Asking", console=show, transient=True))  # noqa: E731
-        found = bench.attacked(services, load(spec, "dev"), prompts, draw, tracked)
+        found = bench.attacked(services, load(spec, "dev"), prompts, draw, _shown("Asking"))
     _tell(bench.flagged(prompts), out / f"{data.name}-flagged", f"{len(prompts)} texts", as_json)
     _tell(found, out / f"{data.name}-planted", f"{sum(f.tries for f in found)} plantings", as_json)
 
@@ -198,9 +191,8 @@ def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged,
     encoder = Encoder(domain.encoder)
     trained = (manifest_of(folder, encoder.fingerprint).id, encoder.under(folder)) if folder else ("", None)
     name = hashlib.sha256(repr((found.texts, encoder.fingerprint)).encode()).hexdigest()[:12]
-    show = Console(stderr=True)
-    publish = lambda texts: iter(track(texts, "Publishing", console=show, transient=True))  # noqa: E731
-    with shelved(found, out / "shelves" / name, domain, encoder, Relevance(encoder, *trained), publish) as shelf:
+    place, judge = out / "shelves" / name, Relevance(encoder, *trained)
+    with shelved(found, place, domain, encoder, judge, _shown("Publishing")) as shelf:
         yield found, shelf
 
 
@@ -212,24 +204,21 @@ def _tell(figures: Sequence[Any], stem: Path, over: str, as_json: bool) -> None:
     lines = [f"`{command}`", "", f"{over}; 95 % intervals by bootstrap over them.", ""]
     lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
+    stem.parent.mkdir(parents=True, exist_ok=True)
     told = json.dumps({"command": command, "over": over, "arms": [asdict(f) for f in figures]}, indent=1)
     stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     stem.with_suffix(".json").write_text(told + "\n", encoding="utf-8")
     typer.echo(told) if as_json else Console().print(Markdown("\n".join(lines)))
 
 
-def _over(questions: Sequence[Asked]) -> str:
-    return f"{len(questions)} questions"
+def _shown(what: str) -> Callable[[Sequence[T]], Iterator[T]]:
+    """Goes through items with a progress bar beside the output."""
+    return lambda items: iter(track(items, what, console=Console(stderr=True), transient=True))
 
 
-def _counted(questions: Sequence[Asked]) -> Iterator[Asked]:
-    yield from track(questions, "Asking", console=Console(stderr=True), transient=True)
-
-
-def _tracked(pairs: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    console = Console(stderr=True)
-    for arm, seed in track(pairs, "Comparing", console=console, transient=True):
-        console.print(f"{arm}, seed {seed}", highlight=False)
+def _tracked(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    for arm, seed in _shown("Comparing")(pairs):
+        Console(stderr=True).print(f"{arm}, seed {seed}", highlight=False)
         yield arm, seed
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.data.rows import MAX_CHARACTERS, share_of
+from adapters.data.rows import MAX_CHARACTERS, lines, share_of
 from domains.spec import InvalidInput
 
 OUTSIDE = frozenset({"oos", "out_of_scope", "out-of-scope"})  # labels that name no class of their own
@@ -76,12 +74,11 @@ def load(folder: Path, field: str | None = None) -> Benchmark:
             has a single row, or a text stands twice with two labels in train.
     """
     path = _file(folder)
-    raw = list(_lines(path))
+    raw = list(lines(path, "Each line is one JSON object."))
     field = field or _field(raw, path)
-    named = {line: (_split(row, line), _example(row, field, f"{path.name}:{line}")) for line, row in raw}
     sides: dict[str, list[Example]] = {"train": [], "validation": [], "test": []}
-    for side, example in named.values():
-        sides[side].append(example)
+    for where, row in raw:
+        sides[_split(row, where)].append(_example(row, field, where))
     inside = {side: tuple(e for e in rows if e.label is not None) for side, rows in sides.items()}
     labels = tuple(sorted({str(e.label) for e in inside["train"]}))
     found = Benchmark(
@@ -108,19 +105,7 @@ def _file(folder: Path) -> Path:
     return found[0]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InvalidInput(f"{path.name}:{number}: {error}.", "Each line is one JSON object.") from None
-            if not isinstance(row, dict):
-                raise InvalidInput(f"{path.name}:{number}: no JSON object.", "Each line is one.")
-            yield number, row
-
-
-def _field(raw: Sequence[tuple[int, dict[str, Any]]], path: Path) -> str:
+def _field(raw: Sequence[tuple[str, dict[str, Any]]], path: Path) -> str:
     names = [n for n in raw[0][1] if n not in _NO_LABELS] if raw else []
     if len(names) != 1:
         told = ", ".join(names) or "none"
@@ -141,12 +126,12 @@ def _example(row: dict[str, Any], field: str, where: str) -> Example:
     return Example(text, None if label in OUTSIDE else label)
 
 
-def _split(row: dict[str, Any], line: int) -> str:
+def _split(row: dict[str, Any], where: str) -> str:
     told = row.get("split")
     if told is None:
-        return "test" if share_of(f"{line}") < _TEST else "train"
+        return "test" if share_of(where.rpartition(":")[2]) < _TEST else "train"
     if told not in _SPLITS:
-        raise InvalidInput(f"line {line}: the split `{told}` is not known.", f"Known: {', '.join(sorted(_SPLITS))}.")
+        raise InvalidInput(f"{where}: the split `{told}` is not known.", f"Known: {', '.join(sorted(_SPLITS))}.")
     return _SPLITS[told]
 
 

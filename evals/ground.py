@@ -6,8 +6,6 @@ part are left out) and the answers of MTRAG that people scored for faithfulness 
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,13 +57,12 @@ def load(folder: Path) -> tuple[Claim, ...]:
         InvalidInput: the folder holds neither.
     """
     if (folder / "claims.jsonl.gz").is_file():
-        with gzip.open(folder / "claims.jsonl.gz", "rt", encoding="utf-8") as file:
-            rows = [json.loads(line) for line in file]
+        rows = json_lines(folder / "claims.jsonl.gz", ("claim", "evidence", "label"))
         told = [r for r in rows if r["label"] in _SUPPORTED]
         return tuple(Claim(r["claim"], tuple(r["evidence"]), _SUPPORTED[r["label"]]) for r in told)
     if (folder / "human_evaluations.jsonl").is_file():
         texts = {r["id"]: sentences(r["text"]) for r in json_lines(folder / "passages.jsonl", ("id", "text"))}
-        rows = list(json_lines(folder / "human_evaluations.jsonl", ("response", "context_ids", "scores")))
+        rows = json_lines(folder / "human_evaluations.jsonl", ("response", "context_ids", "scores"))
         return tuple(_scored(r, texts) for r in rows if r["scores"].get("faithfulness") and r["context_ids"])
     raise InvalidInput(f"{folder} holds no claims.", "Give a folder with claims.jsonl.gz or human_evaluations.jsonl.")
 

@@ -128,7 +128,9 @@ def attacked(
     tries = [*_in_tickets(payloads, hosts), *_in_documents(payloads, hosts, sources)]
     if draw is not None:
         tries = random.Random(0).sample(tries, min(draw, len(tries)))  # noqa: S311 -- no secret depends on it
-    told = [(one, *_tried(services, one, sources)) for one in track(tries)]
+    pipeline, ear = overheard(services.pipeline)
+    heard = replace(services, pipeline=pipeline)
+    told = [(one, _tried(heard, one, sources), ear.taken()) for one in track(tries)]
     cells = [(place, position) for place in (TICKET, DOCUMENT) for position in POSITIONS]
     return [_figures(services, *cell, there) for cell in cells if (there := [t for t in told if t[0].cell == cell])]
 
@@ -176,17 +178,14 @@ def _in_documents(
             yield _Try(DOCUMENT, position, payload, case, plain)
 
 
-def _tried(
-    services: Services, one: _Try, sources: dict[tuple[str, str], Submission]
-) -> tuple[Reply, tuple[Draft, ...]]:
+def _tried(services: Services, one: _Try, sources: dict[tuple[str, str], Submission]) -> Reply:
     if one.place == DOCUMENT:
         source = sources[_version(one.plain)]
         quote, payload = one.plain.citations[0].quote, " ".join(one.payload.split())
         changed = planted(source.data.decode(), payload, one.position, quote)
         new = replace(source, data=changed.encode())
         services.publisher.publish(new, "bench", frozenset(services.domain.audiences))
-    pipeline, ear = overheard(services.pipeline)
-    return _ask(replace(services, pipeline=pipeline), one.case), ear.taken()
+    return _ask(services, one.case)
 
 
 def _ask(services: Services, case: Case) -> Reply:

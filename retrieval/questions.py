@@ -161,10 +161,11 @@ def _in_context(question: str, subject: str, parts: Sequence[str], asked: Sequen
     The sentence before it is no other question, unless this one leans on that: two questions have two answers.
     """
     told = list(parts[: parts.index(question)]) if question in parts else []
-    if _STANDS_FOR.search(question) is None:
+    stands_for = _STANDS_FOR.search(question) is not None
+    if not stands_for:
         told = [p for p in told if p not in asked]
     before = " ".join(told[-_BEFORE:])
     on_thread = bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
-    on_before = bool(before) and _STANDS_FOR.search(question) is not None
+    on_before = bool(before) and stands_for
     context = " ".join(part for part in (earlier if on_thread else "", subject, before) if part)
     return Question(question, context[:_LONGEST], on_thread or on_before)

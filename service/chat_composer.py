@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adapters.structured import Structured
-from domains.spec import Domain, NotConfigured, Unavailable
+from domains.spec import Domain, Unavailable
 from retrieval.evidence import Evidence, Finding
 from retrieval.units import Unit
 from service.compose import Claim, Draft, Layout, Numbers
@@ -48,10 +48,7 @@ class ChatComposer:
     def __init__(self, domain: Domain, chat: Structured) -> None:
         self.name, self._chat = chat.name, chat
         self._layout = Layout(domain)
-        prompt = domain.folder / "prompts" / "answer.md"
-        if not prompt.is_file():
-            raise NotConfigured(f"{prompt} is not there.", "Write the prompt, or leave FORMFACT_LLM empty.")
-        self._prompt = prompt.read_text(encoding="utf-8")
+        self._prompt = domain.prompt("answer")
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
         """See `service.compose.Composer`.

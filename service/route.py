@@ -53,8 +53,13 @@ class Route:
     format: str | None  # None: no label to rely on
     questions: tuple[Question, ...]
     reason: str
-    likely: str | None = None  # no label to rely on, but two that agree: serves where no evidence is found
+    likely: str | None = None  # no label to rely on, but two that agree: serves where no fact is stated
     foreign: bool = False  # the ticket is in a language that the domain does not declare
+
+    @property
+    def without_facts(self) -> str | None:
+        """The format where no fact is stated."""
+        return self.format or self.likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +96,8 @@ def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domai
         return _without_facts(route, labels, domain, asked=False)
     if any(finding.conflict for finding in evidence):
         return Decision("handoff", "evidence_conflict", "conflict")
-    if _needs_person(route.format or route.likely, domain):
-        return _by_format(str(route.format or route.likely), domain)
+    if (form := route.without_facts) and _needs_person(form, domain):
+        return _by_format(form, domain)
     if any(finding.units for finding in evidence):
         states = route.format is not None and domain.formats[route.format].facts != "none"
         return Decision("answer", "answered", str(route.format) if states else GENERAL)
@@ -138,14 +143,14 @@ def _why_facts(labels: Labels | None, form: str | None, options: Options) -> str
     return f"next_action is {labels['next_action'].value}, which leads to {form}; facts may be needed"
 
 
-def _needs_person(form: str | None, domain: Domain) -> bool:
-    return form is not None and domain.formats[form].facts == "none" and domain.formats[form].action == "handoff"
+def _needs_person(form: str, domain: Domain) -> bool:
+    return domain.formats[form].facts == "none" and domain.formats[form].action == "handoff"
 
 
 def _without_facts(route: Route, labels: Labels | None, domain: Domain, asked: bool) -> Decision:
     if route.foreign:
         return Decision("handoff", "unsupported_language", "handoff")
-    form = route.format or route.likely
+    form = route.without_facts
     if form is None:
         return Decision("handoff", _why_no_label(labels, asked), "handoff")
     if domain.formats[form].facts == "required":

@@ -10,8 +10,10 @@ A real row of `domains/support/tickets/train.jsonl` (shortened):
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +87,15 @@ def read(path: Path, fields: Fields) -> tuple[Row, ...]:
 
 
 def lines(path: Path, shape: str = _SHAPE) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Each JSON line of a file with where it stands; `shape` tells what a line should be.
+    """Each JSON line of a file, packed (`.gz`) or not, with where it stands; `shape` tells what a line should be.
 
     Raises:
         InvalidInput: the file cannot be read, or a line of it is no JSON object.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        text = data.decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}.", "Name a UTF-8 file of JSON lines.") from None
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
