@@ -25,7 +25,7 @@ def _assemble() -> None:
     from adapters.data.commands import readiness
     from adapters.model_commands import app as models
     from domains.commands import app as domains
-    from evals.bench_commands import app as bench
+    from evals.bench.commands import app as bench
     from evals.commands import app as evals
     from service import adapter_commands, commands, document_commands
 

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from adapters.data.judged import judged
 from domains.spec import InvalidInput
-from evals.bench_commands import app
+from evals.bench.commands import app
+from evals.bench.passage_sets import load
+from evals.bench.retrieve import ARMS, RANKS, ranked, reciprocal
+from evals.bench.shelf import before, shelved
 from evals.intervals import auroc, of_auroc, of_difference, of_mean
-from evals.passage_sets import load
-from evals.retrieve import ARMS, RANKS, ranked, reciprocal
-from evals.shelf import before, shelved
 from retrieval.relevance import Relevance
 
 SET = Path(__file__).parent / "data" / "judged"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from domains.spec import InvalidInput
-from evals import inject
+from evals.bench import inject
+from evals.bench.inject import Prompt
 from evals.cases import Case
-from evals.inject import Prompt
 from evals.run import apart
 
 TEXT = "# Refunds\n\nMoney comes back within 14 days. Ask in the app.\n\nElse write to us.\n"

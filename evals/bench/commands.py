@@ -19,7 +19,7 @@ from rich.progress import track
 
 if TYPE_CHECKING:
     from adapters.data.judged import Judged
-    from evals.shelf import Shelf
+    from evals.bench.shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True)
 T = TypeVar("T")
@@ -61,9 +61,9 @@ def classify(
 
     `formfact bench classify --data ../tickets --label queue --rows 900 --arms joined,lora --seeds 3`
     """
-    from evals import classify_report as report
-    from evals.benchmarks import load
-    from evals.classify import compare
+    from evals.bench import classify_report as report
+    from evals.bench.benchmarks import load
+    from evals.bench.classify import compare
 
     found = load(data, label)
     chosen, command = _arms(arms, decoder is not None), shlex.join(["formfact", *sys.argv[1:]])
@@ -98,7 +98,7 @@ def retrieve(
 
     Example: `formfact bench retrieve --data ../conditionalqa --arms dense,fused`
     """
-    from evals import retrieve as bench
+    from evals.bench import retrieve as bench
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
@@ -121,7 +121,7 @@ def refuse(
 
     Example: `formfact bench refuse --data ../mtrag`
     """
-    from evals import refuse as bench
+    from evals.bench import refuse as bench
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
@@ -143,7 +143,7 @@ def ground(
     """
     from adapters.encoder import Encoder
     from domains.spec import load_domain
-    from evals import ground as bench
+    from evals.bench import ground as bench
     from retrieval.relevance import Kept
 
     claims, chosen = bench.load(data)[:limit], _named(arms, bench.ARMS)
@@ -166,7 +166,7 @@ def inject(
     Example: `FORMFACT_LLM=local:smollm2 formfact bench inject --data ../prompt_injection --draw 60`
     """
     from domains.spec import load_domain
-    from evals import inject as bench
+    from evals.bench import inject as bench
     from evals.cases import load
     from evals.run import apart
 
@@ -183,8 +183,8 @@ def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged,
     from adapters.encoder import Encoder
     from adapters.relevance import manifest_of
     from domains.spec import load_domain
-    from evals.passage_sets import load
-    from evals.shelf import shelved
+    from evals.bench.passage_sets import load
+    from evals.bench.shelf import shelved
     from retrieval.relevance import Relevance
 
     found, domain = load(data), load_domain("support")
@@ -224,7 +224,7 @@ def _tracked(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 def _arms(stated: str | None, with_decoder: bool) -> list[str]:
     """The classifiers that are called; all that can run by default."""
-    from evals.arms import ARMS, QLORA
+    from evals.bench.arms import ARMS, QLORA
 
     return _named(stated, [arm for arm in ARMS if with_decoder or arm != QLORA])
 

@@ -12,8 +12,8 @@ import matplotlib as mpl
 mpl.use("Agg")  # no screen is asked for
 from matplotlib import pyplot as plt
 
-from evals.benchmarks import Benchmark
-from evals.classify import Summary, recommended
+from evals.bench.benchmarks import Benchmark
+from evals.bench.classify import Summary, recommended
 
 _COLUMNS = ("arm", "accuracy", "macro-F1", "calibration error", "coverage at 95 %", "trainable", "s", "ms a text", "MB")
 

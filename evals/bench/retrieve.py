@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from adapters.data.judged import Asked
 from evals.intervals import Interval, of_mean
-from evals.shelf import Shelf, before
+from evals.bench.shelf import Shelf, before
 from retrieval.questions import Question
 from retrieval.retriever import Fusion, Hit
 

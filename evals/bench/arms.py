@@ -33,7 +33,7 @@ from adapters.recipe import Recipe
 from adapters.selftrain import SelfTrained, Topics
 from adapters.trainer import Trainer
 from domains.spec import InvalidInput
-from evals.benchmarks import Example
+from evals.bench.benchmarks import Example
 
 CONTRASTIVE, LORA, MIXED, FULL = "contrastive LoRA + linear", "LoRA", "LoRA + joined", "full fine-tuning"
 QLORA = "QLoRA, 4-bit decoder"  # compared where a decoder is given

@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from adapters.metrics import calibration_error, coverage_at_risk, scores
 from domains.spec import Unavailable
-from evals.arms import BY_COST, QLORA, UNLABELLED, Outcome, Task, run
-from evals.benchmarks import Benchmark
+from evals.bench.arms import BY_COST, QLORA, UNLABELLED, Outcome, Task, run
+from evals.bench.benchmarks import Benchmark
 
 _VERSION = 4  # of what a run means: results of another are not reused
 _POOL = 12_000  # texts without labels that are read, at most
@@ -79,7 +79,7 @@ def compare(
 
     Args:
         data: the rows.
-        arms: names out of `evals.arms.ARMS`.
+        arms: names out of `evals.bench.arms.ARMS`.
         seeds: how many, from 0.
         draw: rows in all, and rows a label; None: all.
         epochs: of the trained arms; None: their own.
