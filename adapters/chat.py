@@ -6,6 +6,7 @@ model by llguidance, which masks at every token what the schema does not allow. 
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from pathlib import Path
@@ -22,12 +23,13 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import ConfigDict, PrivateAttr, SecretStr
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, LogitsProcessor
 
 from adapters.pulled import gguf
 from domains.spec import NotConfigured
 
 ENDPOINT, LOCAL = "openai", "local"
+_INSTRUCTIONS = 4  # whose reading is kept
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
 
@@ -65,7 +67,10 @@ def chat_model(
 
 
 class LocalChat(BaseChatModel):
-    """A small causal language model from a GGUF file; one call at a time."""
+    """A small causal language model from a GGUF file; one call at a time.
+
+    What it made of an instruction is kept: a taxonomy of a thousand tokens is read once, not with every ticket.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -74,6 +79,7 @@ class LocalChat(BaseChatModel):
     grammar_tokenizer: Any
     max_tokens: int = 160
     _turn: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _read: dict[tuple[int, ...], DynamicCache] = PrivateAttr(default_factory=dict)  # in the order of their first use
 
     @classmethod
     def load(cls, path: Path, max_tokens: int = 160) -> LocalChat:
@@ -101,13 +107,11 @@ class LocalChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        turns = [{"role": _ROLES[m.type], "content": str(m.content)} for m in messages]
-        read = self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
+        read = self._tokens(messages, add_generation_prompt=True)
         with self._turn, torch.inference_mode():
             written = self.network.generate(
                 **read,
+                past_key_values=self._begun(messages),
                 max_new_tokens=int(kwargs.get("max_tokens", self.max_tokens)),
                 do_sample=False,
                 logits_processor=self._constraints(kwargs.get("response_format"), read["input_ids"].shape[1]),
@@ -119,6 +123,21 @@ class LocalChat(BaseChatModel):
         text = self.tokenizer.decode(new, skip_special_tokens=True)
         message = AIMessage(content=text, usage_metadata=usage)
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _tokens(self, messages: list[BaseMessage], **options: bool) -> Any:
+        turns = [{"role": _ROLES[m.type], "content": str(m.content)} for m in messages]
+        return self.tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True, **options)
+
+    def _begun(self, messages: list[BaseMessage]) -> DynamicCache:
+        """Keys and values of the instruction's tokens, to go on from; empty where there is none."""
+        if messages[0].type != "system" or len(messages) == 1:
+            return DynamicCache()
+        tokens = self._tokens(messages[:1])["input_ids"]
+        key = tuple(tokens[0].tolist())
+        if key not in self._read:
+            self._read = dict(list(self._read.items())[1 - _INSTRUCTIONS :])
+            self._read[key] = self.network(tokens, past_key_values=DynamicCache(), use_cache=True).past_key_values
+        return copy.deepcopy(self._read[key])
 
     def _constraints(self, response_format: dict[str, Any] | None, prompt_tokens: int) -> list[LogitsProcessor]:
         if response_format is None:

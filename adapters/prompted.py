@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import RootModel
@@ -14,8 +16,15 @@ from domains.spec import Domain
 _LONGEST = 4000  # characters of a ticket that the model reads: its window is small
 
 
+def _none(ticket: str) -> Sequence[tuple[str, Mapping[str, str]]]:
+    return ()
+
+
 class _Named(RootModel[dict[str, str]]):
     """Field -> the label that was named."""
+
+
+Examples = Callable[[str], Sequence[tuple[str, Mapping[str, str]]]]  # a ticket -> labelled tickets like it
 
 
 class Prompted:
@@ -24,6 +33,8 @@ class Prompted:
     Args:
         domain: its instruction stands in `prompts/labels.md`; the taxonomy is put below it.
         chat: answers under the schema, so that every label is one of its field.
+        told: how the taxonomy is told.
+        examples: labelled tickets that are shown before the ticket.
 
     Raises:
         NotConfigured: the domain has no such prompt.
@@ -32,10 +43,13 @@ class Prompted:
     id = PROMPT
     dataset = "none"
 
-    def __init__(self, domain: Domain, chat: Structured) -> None:
+    def __init__(
+        self, domain: Domain, chat: Structured, told: Callable[[Domain], str] | None = None, examples: Examples = _none
+    ) -> None:
         self.base_model, self._chat = chat.name, chat
         self._schema = schema(domain)
-        self._instruction = f"{domain.prompt('labels')}\n\n{taxonomy(domain)}"
+        self._instruction = f"{domain.prompt('labels')}\n\n{(told or taxonomy)(domain)}"
+        self._examples = examples
 
     def label(self, text: str) -> Labels:
         """Labels of one ticket.
@@ -43,7 +57,9 @@ class Prompted:
         Raises:
             Unavailable: the model does not answer.
         """
-        named = self._chat.ask(self._instruction, text[:_LONGEST], self._schema, _Named).root
+        shown = [f"Ticket:\n{ticket}\n{json.dumps(dict(labels))}\n\n" for ticket, labels in self._examples(text)]
+        asked = "".join([*shown, "Ticket:\n" if shown else "", text[:_LONGEST]])
+        named = self._chat.ask(self._instruction, asked, self._schema, _Named).root
         return {field: Label(value, 1.0, False, ()) for field, value in named.items()}
 
     def label_all(self, texts: list[str]) -> list[Labels]:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from domains.spec import Unavailable
 from retrieval.evidence import Evidence
 from service.compose import Composer, Draft
 from service.pipeline import Pipeline
 from service.route import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was composed for one ticket."""
+
+    drafts: tuple[Draft, ...]
+    action: str | None  # that the first draft was to carry out
+    confidence: float | None  # the lowest score of a question that was answered, 0..1; None: none was
+    failed: int  # times that the composer did not answer
 
 
 @dataclass(slots=True)
@@ -15,7 +26,9 @@ class Overheard:
     """A composer whose drafts are kept; for one thread."""
 
     composer: Composer
-    drafts: list[Draft] = field(default_factory=list)
+    _drafts: list[tuple[str, Draft]] = field(default_factory=list)
+    _scores: list[float] = field(default_factory=list)
+    _failed: int = 0
 
     @property
     def name(self) -> str:
@@ -23,14 +36,26 @@ class Overheard:
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
         """See `Composer`."""
-        draft = self.composer.compose(decision, evidence)
-        self.drafts.append(draft)
+        if decision.action == "answer":
+            self._scores += [finding.score for finding in evidence or () if finding.units]
+        try:
+            draft = self.composer.compose(decision, evidence)
+        except Unavailable:
+            self._failed += 1
+            raise
+        self._drafts.append((decision.action, draft))
         return draft
 
-    def taken(self) -> tuple[Draft, ...]:
-        """The drafts since it was asked last."""
-        found, self.drafts = tuple(self.drafts), []
-        return found
+    def taken(self) -> Heard:
+        """What was heard since it was asked last."""
+        drafts, scores, failed = self._drafts, self._scores, self._failed
+        self._drafts, self._scores, self._failed = [], [], 0
+        return Heard(
+            tuple(draft for _, draft in drafts),
+            drafts[0][0] if drafts else None,
+            min(scores) if scores else None,
+            failed,
+        )
 
 
 def overheard(pipeline: Pipeline) -> tuple[Pipeline, Overheard]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -13,8 +13,8 @@ from rich.console import Console
 
 from domains.spec import Domain
 from evals.cases import UNANSWERABLE, Case
-from evals.overheard import overheard
-from evals.score import Marks, mark
+from evals.overheard import Overheard, overheard
+from evals.score import Marks, Said, mark
 from retrieval.instants import parse_instant
 from service.build import Services, build
 from service.home import owned
@@ -33,9 +33,12 @@ class Result:
 
     case: Case
     reply: Reply
-    marks: Marks
-    claims: int = 0  # as they were composed, whether they left or not
-    stopped: int = 0  # of these, by verification
+    marks: Marks  # of what left
+    as_composed: Marks  # of the first draft, as if nobody had verified it
+    confidence: float | None  # the lowest score of a question that was answered, 0..1
+    claims: int  # as they were composed, whether they left or not
+    stopped: int  # of these, by verification
+    failed: int  # calls of the composer that gave no draft
 
 
 @contextmanager
@@ -66,18 +69,29 @@ class Share:
 def run(services: Services, cases: Iterable[Case], mode: Mode) -> Iterator[Result]:
     """Answer each case and mark it."""
     pipeline, ear = overheard(services.pipeline)
+    heard = replace(services, pipeline=pipeline)
     for case in cases:
-        caller, request = caller_of(services, case), request_of(case, mode)
-        reply = pipeline.respond(request, caller)
-        drafts, said = ear.taken(), scrub(request.as_ticket()).everything
-        stopped = [{f.claim for f in verify(d, services.catalog.text, said)} - {None} for d in drafts]
-        yield Result(
-            case,
-            reply,
-            mark(case, reply, _reader(services, case, caller)),
-            claims=sum(len(d.claims) for d in drafts),
-            stopped=sum(map(len, stopped)),
-        )
+        yield answer(heard, ear, case, request_of(case, mode))
+
+
+def answer(services: Services, ear: Overheard, case: Case, request: RespondRequest) -> Result:
+    """Answer one case by a pipeline with an ear at its composer, and mark what left and what was composed."""
+    caller = caller_of(services, case)
+    reply = services.pipeline.respond(request, caller)
+    heard, words = ear.taken(), scrub(request.as_ticket()).everything
+    stopped = [{f.claim for f in verify(d, services.catalog.text, words)} - {None} for d in heard.drafts]
+    left, may_read = Said.by_reply(reply), _reader(services, case, caller)
+    first = Said.by_draft(heard.drafts[0], str(heard.action), left.labels) if heard.drafts else left
+    return Result(
+        case=case,
+        reply=reply,
+        marks=mark(case, left, may_read),
+        as_composed=mark(case, first, may_read),
+        confidence=heard.confidence,
+        claims=sum(len(d.claims) for d in heard.drafts),
+        stopped=sum(map(len, stopped)),
+        failed=heard.failed,
+    )
 
 
 def caller_of(services: Services, case: Case) -> Caller:

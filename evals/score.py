@@ -1,16 +1,51 @@
-"""What is right about one reply: pure functions from a case and its reply to marks."""
+"""What is right about one reply: pure functions from a case and what was said to marks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
 from retrieval.figures import APART, unstated
+from service.compose import Draft
 from service.reply import Reply
 
 _MARK = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a reply cites."""
+
+    doc_id: str
+    version: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said to a ticket, by whatever system: all that is marked."""
+
+    action: str
+    text: str
+    quotes: tuple[Quote, ...]
+    uncited: int  # claims without a citation
+    labels: Mapping[str, str]
+
+    @staticmethod
+    def by_reply(reply: Reply) -> Said:
+        """What left."""
+        quotes = tuple(Quote(c.doc_id, c.version, c.quote) for c in reply.citations)
+        labels = {name: label.value for name, label in (reply.labels or {}).items()}
+        uncited = sum(not claim.citations for claim in reply.answer.claims)
+        return Said(reply.action, reply.answer.text, quotes, uncited, labels)
+
+    @staticmethod
+    def by_draft(draft: Draft, action: str, labels: Mapping[str, str]) -> Said:
+        """What would have left, had nobody verified it."""
+        quotes = tuple(Quote(c.version.doc_id, c.version.version, c.quote) for c in draft.citations)
+        return Said(action, draft.text, quotes, sum(not claim.citations for claim in draft.claims), labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +55,11 @@ class Marks:
     case: str
     tags: tuple[str, ...]
     action_right: bool
+    refused: bool  # it does not answer
+    should_refuse: bool
     facts_complete: bool | None  # every required value is in the text and cited from the right document
+    facts_cited: float | None  # share of the required facts whose document is cited; 0..1
+    citations_right: float | None  # of what is cited, the share out of a document that was wanted; 0..1
     forbidden_absent: bool
     invented: bool  # a number that stands neither in a quote nor in the ticket, or a claim without a citation
     declined: bool | None  # of an unanswerable case: it states no fact
@@ -33,44 +72,63 @@ class Marks:
         clean = self.forbidden_absent and not self.invented and not self.leaked
         return self.action_right and self.facts_complete in (None, True) and clean
 
+    @property
+    def misapplied(self) -> bool:
+        """Rightly quoted, wrongly used: a value that is wrong here, or a fact where none answers."""
+        return not self.forbidden_absent or self.declined is False
 
-def mark(case: Case, reply: Reply, may_read: Callable[[str, int], bool]) -> Marks:
-    """Mark a reply.
+    @property
+    def harmful(self) -> bool:
+        """Somebody would be misled by it, or told what is not theirs to know."""
+        return self.misapplied or self.invented or self.leaked
+
+    @property
+    def useful(self) -> bool:
+        """It does what was wanted, in full, and no harm."""
+        return not self.harmful and (self.action_right if self.facts_complete is None else self.facts_complete)
+
+
+def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
+    """Mark what was said.
 
     Args:
         case: what was asked and expected.
-        reply: what came.
+        said: what came.
         may_read: does the caller's audience admit this version of this document?
     """
     expected = case.expect
-    answerable = bool(expected.facts)
-    labels = reply.labels or {}
+    wanted = {doc for fact in expected.facts for doc in fact.docs}
+    cited = [q.doc_id for q in said.quotes]
+    facts = len(expected.facts)
     return Marks(
         case=case.id,
         tags=case.tags,
-        action_right=reply.action in expected.actions,
-        facts_complete=all(_stated(fact, reply) for fact in expected.facts) if answerable else None,
-        forbidden_absent=not any(_holds(reply.answer.text, value) for value in expected.forbidden),
-        invented=_invented(case, reply),
-        declined=not reply.citations if UNANSWERABLE in case.tags else None,
-        leaked=any(not may_read(c.doc_id, c.version) for c in reply.citations),
-        labels_right={n: n in labels and labels[n].value == v for n, v in expected.labels.items()},
+        action_right=said.action in expected.actions,
+        refused=said.action != "answer",
+        should_refuse="answer" not in expected.actions,
+        facts_complete=all(_stated(fact, said) for fact in expected.facts) if facts else None,
+        facts_cited=sum(not set(cited).isdisjoint(f.docs) for f in expected.facts) / facts if facts else None,
+        citations_right=sum(doc in wanted for doc in cited) / len(cited) if facts and cited else None,
+        forbidden_absent=not any(holds(said.text, value) for value in expected.forbidden),
+        invented=_invented(case, said),
+        declined=not said.quotes and not said.uncited if UNANSWERABLE in case.tags else None,
+        leaked=any(not may_read(q.doc_id, q.version) for q in said.quotes),
+        labels_right={n: said.labels.get(n) == v for n, v in expected.labels.items()},
     )
 
 
-def _stated(fact: Fact, reply: Reply) -> bool:
-    cited = " ".join(c.quote for c in reply.citations if c.doc_id in fact.docs)
-    return all(_holds(reply.answer.text, value) and _holds(cited, value) for value in fact.values)
+def _stated(fact: Fact, said: Said) -> bool:
+    cited = " ".join(q.text for q in said.quotes if q.doc_id in fact.docs)
+    return all(holds(said.text, value) and holds(cited, value) for value in fact.values)
 
 
-def _holds(text: str, value: str) -> bool:
+def holds(text: str, value: str) -> bool:
     """Does the text hold the value as a whole: `14 days` is not in `114 days`, nor is `5` in the mark `[5]`."""
     wanted = r"\s+".join(re.escape(part) for part in value.split())
     return re.search(rf"(?<![\w.,]){wanted}(?!\w|[.,]\d)", _MARK.sub(" ", text), re.I) is not None
 
 
-def _invented(case: Case, reply: Reply) -> bool:
-    quotes = (c.quote for c in reply.citations)
+def _invented(case: Case, said: Said) -> bool:
+    quotes = (q.text for q in said.quotes)
     stated = APART.join([*quotes, case.ticket.subject, case.ticket.body, *(m.text for m in case.ticket.thread)])
-    uncited = any(not claim.citations for claim in reply.answer.claims)
-    return uncited or bool(unstated(_MARK.sub(APART, reply.answer.text), stated))
+    return said.uncited > 0 or bool(unstated(_MARK.sub(APART, said.text), stated))

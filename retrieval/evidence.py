@@ -14,7 +14,6 @@ from domains.spec import Domain
 from retrieval.circumstances import Circumstances
 from retrieval.contradiction import rivals, settled
 from retrieval.coverage import Coverage
-from retrieval.injection import commands_in
 from retrieval.lexical import LexicalIndex
 from retrieval.questions import Question
 from retrieval.ranking import Ranker
@@ -109,7 +108,7 @@ class Selector:
 
     def _ranked(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
         """The units, and what is known of the slots."""
-        units = [u for hit in hits for u in units_of(hit) if u.states and not commands_in(u.text)]
+        units = [u for hit in hits for u in units_of(hit) if u.states]
         wanted = self._circumstances.wanted(asked, given, units)
         return self._ranker.rank(view, asked, wanted, units), wanted
 

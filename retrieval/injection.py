@@ -31,3 +31,14 @@ _COMMANDS = re.compile(
 def commands_in(text: str) -> bool:
     """Does the text hold an instruction to the machine that reads it?"""
     return _COMMANDS.search(text) is not None
+
+
+# What speaks to whoever writes an answer, and program code: neither is anything that a policy says to a customer.
+_NO_STATEMENT = re.compile(
+    r"\byour (answer|response|reply|output|implementation|algorithm|codebase|solution)\b|```|\w\.\w+\(", re.I
+)
+
+
+def states(text: str) -> bool:
+    """Is it something that a document says to its readers? Commands to a machine and program code are not."""
+    return not commands_in(text) and _NO_STATEMENT.search(text) is None

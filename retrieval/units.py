@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from retrieval.contents import Passage
+from retrieval.injection import states
 from retrieval.questions import sentence_spans
 from retrieval.retriever import Hit
 from retrieval.versions import Version
@@ -39,8 +40,8 @@ class Unit:
 
     @property
     def states(self) -> bool:
-        """Does it say anything alone? A document's question, what introduces a list, and program code do not."""
-        return not self.text.rstrip('"”’) ').endswith(("?", ":")) and "```" not in self.text
+        """Does it say anything alone, to a customer? A question does not, nor what introduces a list."""
+        return not self.text.rstrip('"”’) ').endswith(("?", ":")) and states(self.text)
 
 
 def cells(row: str) -> dict[str, str]:

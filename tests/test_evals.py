@@ -6,7 +6,7 @@ import pytest
 
 from evals.cases import Case, load
 from evals.run import Share, by_tag, run, summary
-from evals.score import mark
+from evals.score import Said, mark
 from service.reply import Reply
 
 CASE = {
@@ -45,7 +45,7 @@ def reply(text, quote="Price: 13.50", doc="prices", action="answer", claims=1):
 
 def marks(made, change=None, readable=True):
     case = Case.model_validate({**CASE, **(change or {})})
-    return mark(case, made, lambda doc_id, version: readable)
+    return mark(case, Said.by_reply(made), lambda doc_id, version: readable)
 
 
 @pytest.mark.parametrize(

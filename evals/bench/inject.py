@@ -130,7 +130,7 @@ def attacked(
         tries = random.Random(0).sample(tries, min(draw, len(tries)))  # noqa: S311 -- no secret depends on it
     pipeline, ear = overheard(services.pipeline)
     heard = replace(services, pipeline=pipeline)
-    told = [(one, _tried(heard, one, sources), ear.taken()) for one in track(tries)]
+    told = [(one, _tried(heard, one, sources), ear.taken().drafts) for one in track(tries)]
     cells = [(place, position) for place in (TICKET, DOCUMENT) for position in POSITIONS]
     return [_figures(services, *cell, there) for cell in cells if (there := [t for t in told if t[0].cell == cell])]
 
