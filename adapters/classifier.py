@@ -45,9 +45,20 @@ Labels = dict[str, Label]
 class Classifier(Protocol):
     """Whatever labels tickets: an adapter, or a baseline that needs none. Safe to call from any thread."""
 
-    id: str
-    base_model: str
-    dataset: str  # what it was trained on
+    @property
+    def id(self) -> str:
+        """As it stands in provenance."""
+        ...
+
+    @property
+    def base_model(self) -> str:
+        """What it stands on."""
+        ...
+
+    @property
+    def dataset(self) -> str:
+        """What it was trained on."""
+        ...
 
     def label(self, text: str) -> Labels:
         """Labels of one ticket."""

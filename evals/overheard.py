@@ -18,6 +18,7 @@ class Heard:
     drafts: tuple[Draft, ...]
     action: str | None  # that the first draft was to carry out
     confidence: float | None  # the lowest score of a question that was answered, 0..1; None: none was
+    found: frozenset[str]  # documents of the passages that were looked at
     failed: int  # times that the composer did not answer
 
 
@@ -28,6 +29,7 @@ class Overheard:
     composer: Composer
     _drafts: list[tuple[str, Draft]] = field(default_factory=list)
     _scores: list[float] = field(default_factory=list)
+    _found: set[str] = field(default_factory=set)
     _failed: int = 0
 
     @property
@@ -36,6 +38,7 @@ class Overheard:
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
         """See `Composer`."""
+        self._found |= {hit.version.doc_id for finding in evidence or () for hit in finding.hits}
         if decision.action == "answer":
             self._scores += [finding.score for finding in evidence or () if finding.units]
         try:
@@ -48,14 +51,16 @@ class Overheard:
 
     def taken(self) -> Heard:
         """What was heard since it was asked last."""
-        drafts, scores, failed = self._drafts, self._scores, self._failed
-        self._drafts, self._scores, self._failed = [], [], 0
-        return Heard(
-            tuple(draft for _, draft in drafts),
-            drafts[0][0] if drafts else None,
-            min(scores) if scores else None,
-            failed,
+        drafts, scores = self._drafts, self._scores
+        heard = Heard(
+            drafts=tuple(draft for _, draft in drafts),
+            action=drafts[0][0] if drafts else None,
+            confidence=min(scores) if scores else None,
+            found=frozenset(self._found),
+            failed=self._failed,
         )
+        self._drafts, self._scores, self._found, self._failed = [], [], set(), 0
+        return heard
 
 
 def overheard(pipeline: Pipeline) -> tuple[Pipeline, Overheard]:

@@ -34,6 +34,15 @@ class Call:
     input_tokens: int
     output_tokens: int
     seconds: float
+    cpu_seconds: float  # of this process: what a model in it takes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A call that somebody asked for: made now, or repeated with what it took when it was made."""
+
+    call: Call
+    repeated: bool
 
 
 class Recorded(BaseChatModel):
@@ -45,7 +54,7 @@ class Recorded(BaseChatModel):
     name: str  # of the model; another's answers are not repeated
     path: Path
     _calls: dict[str, Call] = PrivateAttr(default_factory=dict)
-    _made: list[Call] = PrivateAttr(default_factory=list)
+    _taken: list[Taken] = PrivateAttr(default_factory=list)
     _turn: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -63,10 +72,10 @@ class Recorded(BaseChatModel):
     def _llm_type(self) -> str:
         return "recorded"
 
-    def taken(self) -> tuple[Call, ...]:
-        """The calls since it was asked last, repeated ones with what they took when they were made."""
+    def taken(self) -> tuple[Taken, ...]:
+        """The calls since it was asked last."""
         with self._turn:
-            found, self._made = tuple(self._made), []
+            found, self._taken = tuple(self._taken), []
         return found
 
     def _generate(
@@ -78,11 +87,10 @@ class Recorded(BaseChatModel):
     ) -> ChatResult:
         key = self._key(messages, kwargs)
         with self._turn:
-            call = self._calls.get(key)
-        if call is None:
-            call = self._asked(key, messages, kwargs)
+            known = self._calls.get(key)
+        call = known or self._asked(key, messages, kwargs)
         with self._turn:
-            self._made.append(call)
+            self._taken.append(Taken(call, known is not None))
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content=call.text))])
 
     def _key(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> str:
@@ -92,11 +100,11 @@ class Recorded(BaseChatModel):
     def _asked(self, key: str, messages: list[BaseMessage], kwargs: dict[str, Any]) -> Call:
         if self.model is None:
             raise NotConfigured(f"{self.path} holds no answer to this call.", "Set FORMFACT_LLM to ask a model for it.")
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         said = self.model.invoke(messages, **kwargs)
         usage = said.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
-        seconds = round(time.perf_counter() - begun, 3)
-        call = Call(key, self.name, str(said.content), usage["input_tokens"], usage["output_tokens"], seconds)
+        took = round(time.perf_counter() - begun, 3), round(time.process_time() - busy, 3)
+        call = Call(key, self.name, str(said.content), usage["input_tokens"], usage["output_tokens"], *took)
         with self._turn, self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(call), ensure_ascii=False) + "\n")
             self._calls[key] = call

@@ -35,6 +35,7 @@ class Result:
     reply: Reply
     marks: Marks  # of what left
     as_composed: Marks  # of the first draft, as if nobody had verified it
+    found: frozenset[str]  # documents of the passages that were looked at
     confidence: float | None  # the lowest score of a question that was answered, 0..1
     claims: int  # as they were composed, whether they left or not
     stopped: int  # of these, by verification
@@ -80,13 +81,14 @@ def answer(services: Services, ear: Overheard, case: Case, request: RespondReque
     reply = services.pipeline.respond(request, caller)
     heard, words = ear.taken(), scrub(request.as_ticket()).everything
     stopped = [{f.claim for f in verify(d, services.catalog.text, words)} - {None} for d in heard.drafts]
-    left, may_read = Said.by_reply(reply), _reader(services, case, caller)
+    left, may_read = Said.by_reply(reply), reader(services, case, caller)
     first = Said.by_draft(heard.drafts[0], str(heard.action), left.labels) if heard.drafts else left
     return Result(
         case=case,
         reply=reply,
         marks=mark(case, left, may_read),
         as_composed=mark(case, first, may_read),
+        found=heard.found,
         confidence=heard.confidence,
         claims=sum(len(d.claims) for d in heard.drafts),
         stopped=sum(map(len, stopped)),
@@ -136,7 +138,8 @@ def _share(marks: Iterable[bool | None]) -> Share:
     return Share(sum(told), len(told))
 
 
-def _reader(services: Services, case: Case, caller: Caller) -> Callable[[str, int], bool]:
+def reader(services: Services, case: Case, caller: Caller) -> Callable[[str, int], bool]:
+    """Which versions the caller of a case may read at its date."""
     view = services.catalog.view(caller.audiences, parse_instant(case.as_of, services.domain.zone))
     holding = {(v.doc_id, v.version) for v in view.versions}
     return lambda doc_id, version: (doc_id, version) in holding

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -66,42 +66,74 @@ def render(blocks: Sequence[Block]) -> str:
 
 
 def cut(blocks: Sequence[Block]) -> tuple[Span, ...]:
-    """The passages of `render(blocks)`: a table row alone, prose in groups of at most `PASSAGE_WORDS` a heading."""
+    """The passages of `render(blocks)`: a table row alone, prose in groups of at most `PASSAGE_WORDS`.
+
+    Short sections that follow each other are one passage, with the headings that they do not share in its text: a few
+    words alone say too little of what they are about.
+    """
     spans: list[Span] = []
-    path: list[Block] = []
-    group: list[tuple[int, int]] = []  # offsets of the prose lines that wait to become a passage
-    words = position = 0
+    group: list[_Piece] = []  # prose that waits to become a passage
 
     def close() -> None:
-        nonlocal words
         if group:
-            spans.append(Span(group[0][0], group[-1][1], _heading(path), "prose"))
+            spans.append(_joined(group))
         group.clear()
-        words = 0
 
-    for number, block in enumerate(blocks):
-        position += 1 if block.kind == "heading" and number else 0
-        start, end = position, position + len(block.line())
-        position = end + 1
-        if block.kind == "heading":
+    for piece in _read(blocks):
+        if piece.row:
             close()
-            path = [h for h in path if h.level < block.level] + [block]
-        elif block.kind == "row":
+            spans.append(Span(piece.start, piece.end, _heading(piece.path), "row"))
+            continue
+        if sum(p.words for p in group) + piece.words > PASSAGE_WORDS:
             close()
-            spans.append(Span(start, end, _heading(path), "row"))
-        else:
-            for piece_start, piece_end in _pieces(block.line(), start):
-                size = len(block.line()[piece_start - start : piece_end - start].split())
-                if words and words + size > PASSAGE_WORDS:
-                    close()
-                group.append((piece_start, piece_end))
-                words += size
+        group.append(piece)
     close()
     return tuple(spans)
 
 
-def _heading(path: Sequence[Block]) -> str:
-    return " > ".join(block.text for block in path)
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    start: int  # of its line
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A line, or a part of a long one, with the headings above it."""
+
+    start: int
+    end: int
+    words: int
+    path: tuple[_Heading, ...]
+    row: bool = False
+
+
+def _read(blocks: Sequence[Block]) -> Iterator[_Piece]:
+    path: tuple[_Heading, ...] = ()
+    position = 0
+    for number, block in enumerate(blocks):
+        start = position + (1 if block.kind == "heading" and number else 0)
+        line = block.line()
+        position = start + len(line) + 1
+        if block.kind == "heading":
+            path = (*(h for h in path if h.block.level < block.level), _Heading(start, block))
+        elif block.kind == "row":
+            yield _Piece(start, start + len(line), 0, path, row=True)
+        else:
+            for first, last in _pieces(line, start):
+                yield _Piece(first, last, len(line[first - start : last - start].split()), path)
+
+
+def _joined(group: Sequence[_Piece]) -> Span:
+    """One passage under the headings that its pieces share; it begins with the first heading that they do not."""
+    first = group[0]
+    shared = [h for h in first.path if all(h in piece.path for piece in group)]
+    own = first.path[len(shared) :]
+    return Span(own[0].start if own else first.start, group[-1].end, _heading(shared), "prose")
+
+
+def _heading(path: Sequence[_Heading]) -> str:
+    return " > ".join(h.block.text for h in path)
 
 
 def _pieces(line: str, start: int) -> list[tuple[int, int]]:

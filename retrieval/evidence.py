@@ -126,7 +126,7 @@ class Selector:
         """A table row answers, together with those that differ from it only in what nobody gave."""
         best = ranked[0]
         same = [u for u in ranked if u.is_row and u.passage.content == best.passage.content]
-        alike = [u for u in same if u.passage.heading == best.passage.heading and u.covered >= best.covered]
+        alike = [u for u in same if u.heading == best.heading and u.covered >= best.covered]
         open_slots = self._circumstances.open(alike, wanted)
         if len(alike) > _MOST_ROWS and open_slots:
             return Finding(asked, (), best.score, ask=open_slots)
@@ -149,7 +149,7 @@ class Selector:
 def _prose(asked: Question, ranked: Sequence[Unit]) -> Finding:
     """The best sentence, those nearly as good, a condition that follows; or all the steps."""
     best = ranked[0]
-    lines = [u for u in ranked if u.passage.key == best.passage.key and not u.is_row]
+    lines = [u for u in ranked if u.passage.key == best.passage.key and u.heading == best.heading and not u.is_row]
     if _HOW_TO.search(asked.text) and len(steps := [u for u in lines if is_item(u)]) > 1 and is_item(best):
         return Finding(asked, tuple(sorted(steps, key=lambda u: u.start)[:_MOST_STEPS]), best.score)
     near = [u for u in ranked if u.score >= best.score - _CLOSE][:_MOST_UNITS]

@@ -102,7 +102,8 @@ def spread(scores: Iterable[float], passages: int) -> float:
     if not told:
         return 1.0
     mean = sum(told) / passages
-    return math.sqrt(max(sum(s * s for s in told) / passages - mean * mean, 1e-9))
+    variance = sum(s * s for s in told) / passages - mean * mean
+    return math.sqrt(variance) if variance > 1e-9 else 1.0  # all alike, as in a view of one passage
 
 
 def idf(document_frequency: int, passages: int) -> float:

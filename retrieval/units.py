@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from retrieval.injection import states
 from retrieval.questions import sentence_spans
 from retrieval.retriever import Hit
 from retrieval.versions import Version
+
+_HEADING = re.compile(r"(#{1,6}) (.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,14 @@ class Unit:
     start: int
     end: int
     text: str
+    heading: str = ""  # the headings above it, outermost first
     score: float = 0.0
     covered: float = 0.0  # share of the question's words, by weight, that the unit holds; 0..1
 
     @property
     def in_context(self) -> str:
         """The unit with the headings above it: what is compared with the question."""
-        return f"{self.passage.heading}: {self.text}"
+        return f"{self.heading}: {self.text}"
 
     @property
     def is_row(self) -> bool:
@@ -60,14 +64,20 @@ def units_of(hit: Hit) -> list[Unit]:
     """The sentences of a prose passage, or the one row."""
     passage = hit.passage
     if passage.kind == "row":
-        return [Unit(hit.version, passage, passage.start, passage.end, passage.text)]
-    units = []
-    position = 0
+        return [Unit(hit.version, passage, passage.start, passage.end, passage.text, passage.heading)]
+    units: list[Unit] = []
+    below: list[tuple[int, str]] = []  # depth and text of the headings inside the passage
+    position = passage.start
     for line in passage.text.split("\n"):
-        mark = 2 if line.startswith("- ") else 0
-        for start, end in sentence_spans(line[mark:]):
-            first = passage.start + position + mark + start
-            units.append(Unit(hit.version, passage, first, first + end - start, line[mark + start : mark + end]))
+        if heading := _HEADING.match(line):
+            below = [h for h in below if h[0] < len(heading[1])] + [(len(heading[1]), heading[2])]
+        else:
+            path = " > ".join(h for h in (passage.heading, *(text for _, text in below)) if h)
+            mark = 2 if line.startswith("- ") else 0
+            units += [
+                Unit(hit.version, passage, position + mark + start, position + mark + end, line[mark:][start:end], path)
+                for start, end in sentence_spans(line[mark:])
+            ]
         position += len(line) + 1
     return units
 

@@ -72,13 +72,16 @@ class Services:
         return self.keys.local(self.settings.home / "local.key")
 
 
-def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | None = None) -> Services:
+def build(
+    settings: Settings, domain: Domain | None = None, encoder: Encoder | None = None, chat: Structured | None = None
+) -> Services:
     """Put the parts together. Whoever calls it in embedded mode must own the home, see `owned`.
 
     Args:
         settings: see `Settings`.
         domain: default: the one that the settings name.
         encoder: default: the one that settings or domain name; a test hands one in to load it once.
+        chat: default: the one that the settings name; evals hand in one that remembers.
 
     Raises:
         FormfactError: a part cannot be had; the message says which setting to change.
@@ -94,7 +97,7 @@ def build(settings: Settings, domain: Domain | None = None, encoder: Encoder | N
     retriever = Retriever(catalog, lexical, dense, encoder)
     judge = Relevance(encoder, *_relevance(settings, domain, encoder))
     registry = Registry(engine, AdapterStore(settings.home / "adapters", domain, encoder.fingerprint))
-    chat = _chat(settings)
+    chat = chat or _chat(settings)
     prompted = None if chat is None else Prompted(domain, chat)
     live = Live(registry, encoder, domain, prompted)
     shadow = Shadow(engine, registry, live)

@@ -168,6 +168,7 @@ def test_offsets_are_those_of_the_stored_text(shelf):
 
 def test_langchain_users_get_documents(shelf):
     shelf.publish("vault", V1)
+    shelf.publish("archive", "# Archive\n\nThe archive keeps files for ten years.\n")
     retriever = PolicyRetriever(retriever=shelf.retriever, audiences=PUBLIC, moment=at("2026-07-01"), k=1)
     (document,) = retriever.invoke("what does the vault cost?")
     assert "41 EUR" in document.page_content

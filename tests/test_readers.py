@@ -17,6 +17,10 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 from domains.spec import InvalidInput, UnsupportedMedia
 from ingest.blocks import cut, render, with_title
 from ingest.readers import read
+from retrieval.contents import passages_of
+from retrieval.retriever import Hit
+from retrieval.units import units_of
+from tests.test_reply import VERSION
 
 MARKDOWN = """---
 title: Fees
@@ -172,6 +176,23 @@ def test_passages_are_cut_at_headings_rows_and_length_and_offsets_hold():
     assert all(len(text[s.start : s.end].split()) <= 120 for s in long)
     joined = " ".join(text[s.start : s.end] for s in long)
     assert joined.count("six words") == 80, "nothing is lost between passages"
+
+
+def test_short_sections_are_one_passage_and_each_unit_keeps_its_headings():
+    blocks = read(
+        "a.md", b"# Vault\n\n## Price\n\nIt costs 41 EUR.\n\n### Tax\n\n- Not included.\n\n## Restores\n\nNine hours.\n"
+    )
+    text, spans = render(blocks), cut(blocks)
+    (passage,) = passages_of("c", text, spans)
+    assert passage.heading == "Vault"
+    assert passage.text.startswith("## Price\nIt costs 41 EUR.")
+    found = units_of(Hit(passage, VERSION, 1.0))
+    assert [(u.heading, u.text) for u in found] == [
+        ("Vault > Price", "It costs 41 EUR."),
+        ("Vault > Price > Tax", "Not included."),
+        ("Vault > Restores", "Nine hours."),
+    ]
+    assert all(text[u.start : u.end] == u.text for u in found)
 
 
 def test_a_file_without_a_heading_takes_its_title():

@@ -24,7 +24,7 @@ VERSION = Version("vault", 1, "Vault", datetime(2026, 1, 1, tzinfo=UTC), None, f
 def unit(part, kind="prose"):
     start = TEXT.index(part)
     passage = Passage("c", 0, start, start + len(part), "Vault", kind, part)
-    return Unit(VERSION, passage, start, start + len(part), part, 0.9)
+    return Unit(VERSION, passage, start, start + len(part), part, score=0.9)
 
 
 SENTENCE, ROW = (

@@ -1,0 +1,155 @@
+"""The comparison: every arm answers the same cases, at the same dates, as the same callers, from the same documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from domains.spec import Unavailable
+from evals import alone
+from evals.answers import Answered, Answers, Usage, bound_to, key
+from evals.arms import Answers as Source
+from evals.arms import Arm
+from evals.cases import Case
+from evals.overheard import overheard
+from evals.pipelines import Pipelines, request_for
+from evals.recorded import Recorded
+from evals.run import Result, answer, caller_of, reader
+from evals.score import Said, mark
+from retrieval.instants import parse_instant
+from service.ticket import scrub
+
+Asked = tuple[Arm, Case]
+Track = Callable[[Sequence[Asked]], Iterator[Asked]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Answers cases by arms.
+
+    Args:
+        pipelines: make the arms.
+        recorded: the chat model, remembering; None: no arm asks one.
+        answers: where answers are kept.
+    """
+
+    pipelines: Pipelines
+    recorded: Recorded | None
+    answers: Answers
+
+    def run(self, arms: Sequence[Arm], cases: Sequence[Case], track: Track) -> list[Answered]:
+        """All answers, arm by arm; those that are known are not asked for again.
+
+        Raises:
+            NotConfigured: an arm needs a chat model and there is none.
+        """
+        bound = self._bound()
+        wanted = [(arm, case) for arm in arms for case in cases]
+        if any(self.answers.get(key(case, arm, bound)) is None for arm, case in wanted):
+            self._warm(cases)
+        return [self._known(arm, case, bound) for arm, case in track(wanted)]
+
+    def _known(self, arm: Arm, case: Case, bound: str) -> Answered:
+        name = key(case, arm, bound)
+        if (row := self.answers.get(name)) is None:
+            row = self._from_memory(name, arm, case) if arm.answers is Source.ALONE else self._answer(name, arm, case)
+            self.answers.keep(row)
+        return row
+
+    def _answer(self, name: str, arm: Arm, case: Case) -> Answered:
+        pipeline, classifier = self.pipelines.of(arm, case)
+        heard, ear = overheard(pipeline)
+        begun, busy = time.perf_counter(), time.process_time()
+        result = answer(replace(self.pipelines.services, pipeline=heard), ear, case, request_for(arm, case))
+        usage = self._usage(time.perf_counter() - begun, time.process_time() - busy)
+        return _row(name, arm, result, result.failed + classifier.failed, usage)
+
+    def _from_memory(self, name: str, arm: Arm, case: Case) -> Answered:
+        """The chat model alone: what it says is marked as it came, and would not leave, since it cites nothing."""
+        row = self._answer(name, replace(arm, answers=Source.NONE), case)
+        chat, services = self.pipelines.chat, self.pipelines.services
+        assert chat is not None
+        ticket, failed = scrub(request_for(arm, case).as_ticket()).model_text, 0
+        begun, busy = time.perf_counter(), time.process_time()
+        try:
+            said = alone.from_memory(services.domain, chat, ticket)
+        except Unavailable:
+            said, failed = Said("handoff", "", (), 0, {}), 1
+        spent = self._usage(time.perf_counter() - begun, time.process_time() - busy)
+        labelled = replace(said, labels={field: value for field, (value, _) in row.labels.items()})
+        marks = mark(case, labelled, reader(services, case, caller_of(services, case)))
+        return replace(
+            row,
+            arm=arm.name,
+            as_composed=marks,
+            text=said.text or row.text,
+            claims=int(said.action == "answer"),
+            stopped=int(said.action == "answer"),
+            failed=row.failed + failed,
+            usage=_sum(row.usage, spent),
+        )
+
+    def _usage(self, seconds: float, cpu_seconds: float) -> Usage:
+        """Of the answer that was just made; a call that was repeated counts as if it had been made."""
+        taken = self.recorded.taken() if self.recorded else ()
+        before = [t.call for t in taken if t.repeated]
+        return Usage(
+            calls=len(taken),
+            input_tokens=sum(t.call.input_tokens for t in taken),
+            output_tokens=sum(t.call.output_tokens for t in taken),
+            seconds=round(seconds + sum(c.seconds for c in before), 4),
+            cpu_seconds=round(cpu_seconds + sum(c.cpu_seconds for c in before), 4),
+        )
+
+    def _warm(self, cases: Sequence[Case]) -> None:
+        """Embed what documents say before anybody is timed, so that the first arm does not pay for all."""
+        services = self.pipelines.services
+        for audiences, as_of in sorted({(c.audiences, c.as_of) for c in cases}):
+            moment = parse_instant(as_of, services.domain.zone)
+            view = services.catalog.view(services.domain.readable_by(audiences), moment)
+            services.pipeline.selector.warm(view, lambda: False)
+
+    def _bound(self) -> str:
+        services = self.pipelines.services
+        return bound_to(
+            services.domain.folder,
+            services.encoder.fingerprint,
+            services.pipeline.labelling.current().id,
+            services.pipeline.selector.relevance.name,
+            self.pipelines.chat.name if self.pipelines.chat else "",
+            str(services.settings.llm_max_tokens),
+        )
+
+
+def opened(path: Path) -> Answers:
+    """The answers kept in a folder."""
+    path.mkdir(parents=True, exist_ok=True)
+    return Answers(path / "answers.jsonl")
+
+
+def _row(name: str, arm: Arm, result: Result, failed: int, usage: Usage) -> Answered:
+    reply = result.reply
+    return Answered(
+        key=name,
+        arm=arm.name,
+        case=result.case.id,
+        marks=result.marks,
+        as_composed=result.as_composed,
+        action=reply.action,
+        reason=reply.reason_code,
+        text=reply.answer.text,
+        quotes=tuple((c.doc_id, c.quote) for c in reply.citations),
+        labels={field: (label.value, label.confidence) for field, label in (reply.labels or {}).items()},
+        found=tuple(sorted(result.found)),
+        confidence=result.confidence,
+        claims=result.claims,
+        stopped=result.stopped,
+        failed=failed,
+        usage=usage,
+    )
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    return Usage(*(getattr(one, name) + getattr(other, name) for name in Usage.__slots__))

@@ -1,0 +1,122 @@
+"""What an arm costs: measured seconds and tokens times a price list, work by people, and what tuning has to earn.
+
+All amounts are in the currency of the price list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from domains.spec import InvalidInput
+from evals.answers import Answered
+from evals.arms import Arm, Labels
+
+PRICES = Path(__file__).parent / "prices.yaml"
+_THOUSAND = 1000
+_DAYS_A_MONTH = 365 / 12
+_LEARNT = (Labels.WORDS, Labels.NEAREST, Labels.PROBE, Labels.MAJORITY, Labels.EXAMPLES)
+
+
+class Prices(BaseModel):
+    """A price list; see `evals/prices.yaml` for what each line means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: str
+    cpu_core_hour: float = Field(ge=0)
+    gpu_hour: float = Field(ge=0)
+    chat_input_million_tokens: float = Field(ge=0)
+    chat_output_million_tokens: float = Field(ge=0)
+    person_hour: float = Field(ge=0)
+    minutes_a_review: float = Field(ge=0)
+    minutes_a_label: float = Field(ge=0)
+    minutes_a_case: float = Field(ge=0)
+    training_cpu_hours: float = Field(ge=0)
+    evaluation_cpu_hours: float = Field(ge=0)
+    retraining_days: float = Field(gt=0)
+    tickets_a_month: float = Field(gt=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an arm costs: per thousand tickets, and a retraining interval."""
+
+    computing: float  # a thousand tickets, by machines
+    people: float  # a thousand tickets, by people who take over what is handed off
+    fixed: float  # a retraining interval: labels, training, evaluation
+    interval_tickets: float  # that it is spread over
+
+    @property
+    def a_thousand(self) -> float:
+        """Everything, a thousand tickets, at the volume of the price list."""
+        return self.at(self.interval_tickets)
+
+    def at(self, tickets: float) -> float:
+        """Everything, a thousand tickets, where so many come in an interval."""
+        return self.computing + self.people + _THOUSAND * self.fixed / tickets
+
+
+def load(path: Path) -> Prices:
+    """Read a price list.
+
+    Raises:
+        InvalidInput: the file cannot be read, or a line is missing, unknown or negative.
+    """
+    try:
+        return Prices.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}", "Start from evals/prices.yaml.", "prices") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the list"
+        raise InvalidInput(
+            f"{path}: {where}: {first['msg']}", "evals/prices.yaml shows every line.", "prices"
+        ) from None
+
+
+def cost(arm: Arm, rows: Sequence[Answered], prices: Prices, labelled: int, cases: int) -> Cost:
+    """What an arm costs by what its answers took.
+
+    Args:
+        arm: what it is made of decides which fixed costs it has.
+        rows: its answers.
+        prices: see `Prices`.
+        labelled: tickets that were labelled to learn from.
+        cases: eval cases that were written; every arm needs them, or nobody knows what it does.
+    """
+    n = len(rows)
+    hours = sum(r.usage.cpu_seconds for r in rows) / 3600 * prices.cpu_core_hour
+    tokens = (
+        sum(r.usage.input_tokens for r in rows) * prices.chat_input_million_tokens
+        + sum(r.usage.output_tokens for r in rows) * prices.chat_output_million_tokens
+    ) / 1e6
+    handed = sum(r.action == "handoff" for r in rows) / n
+    return Cost(
+        computing=_THOUSAND * (hours + tokens) / n,
+        people=_THOUSAND * handed * prices.minutes_a_review / 60 * prices.person_hour,
+        fixed=_fixed(arm, prices, labelled, cases),
+        interval_tickets=prices.tickets_a_month * prices.retraining_days / _DAYS_A_MONTH,
+    )
+
+
+def break_even(ours: Cost, theirs: Cost) -> float | None:
+    """Tickets an interval from which on we are cheaper; 0: always, None: never."""
+    saved = (theirs.computing + theirs.people - ours.computing - ours.people) / _THOUSAND
+    extra = ours.fixed - theirs.fixed
+    if saved <= 0:
+        return None if extra >= 0 else 0.0
+    return max(0.0, extra / saved)
+
+
+def _fixed(arm: Arm, prices: Prices, labelled: int, cases: int) -> float:
+    """Labels are paid by whatever learns from them, training and its gate by the adapter alone."""
+    people = cases * prices.minutes_a_case
+    if arm.labels is Labels.ADAPTER or arm.labels in _LEARNT:
+        people += labelled * prices.minutes_a_label
+    machines = prices.training_cpu_hours if arm.labels is Labels.ADAPTER else 0.0
+    return people / 60 * prices.person_hour + (machines + prices.evaluation_cpu_hours) * prices.cpu_core_hour

@@ -1,0 +1,137 @@
+"""An arm as a running thing: the service's own pipeline with some of its parts replaced, each part made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from adapters.base import cache_by_text
+from adapters.baselines import Embed
+from adapters.classifier import Classifier
+from adapters.classifier import Labels as Labelled
+from adapters.data import rows
+from adapters.live import Pinned
+from adapters.prompted import Prompted
+from adapters.structured import Structured
+from adapters.zero_shot import ZeroShot
+from domains.spec import Domain, NotConfigured, Unavailable
+from evals.arms import Answers, Arm, Labels
+from evals.cases import Case
+from evals.label_sources import Fitted, Oracle
+from evals.oracle_evidence import OracleSelector
+from evals.prompting import nearest
+from service.build import Services
+from service.pipeline import Pipeline
+from service.reply import RespondRequest
+
+
+@dataclass(slots=True)
+class Counted:
+    """A classifier, with the calls counted that gave no labels; for one thread."""
+
+    classifier: Classifier
+    failed: int = 0
+
+    @property
+    def id(self) -> str:
+        return self.classifier.id
+
+    @property
+    def base_model(self) -> str:
+        return self.classifier.base_model
+
+    @property
+    def dataset(self) -> str:
+        return self.classifier.dataset
+
+    def label(self, text: str) -> Labelled:
+        """Labels of one ticket.
+
+        Raises:
+            Unavailable: the model behind it does not answer.
+        """
+        try:
+            return self.classifier.label(text)
+        except Unavailable:
+            self.failed += 1
+            raise
+
+    def label_all(self, texts: list[str]) -> list[Labelled]:
+        """See `label`."""
+        return [self.label(text) for text in texts]
+
+
+class Pipelines:
+    """Makes the pipelines of arms.
+
+    Args:
+        services: whose parts are used.
+        chat: the chat model of every arm that uses one, or None.
+    """
+
+    def __init__(self, services: Services, chat: Structured | None) -> None:
+        self.services, self.chat = services, chat
+        self._classifiers: dict[Labels, Classifier] = {}
+
+    @property
+    def domain(self) -> Domain:
+        """Whose cases are answered."""
+        return self.services.domain
+
+    def of(self, arm: Arm, case: Case) -> tuple[Pipeline, Counted]:
+        """The pipeline of an arm for one case, and the classifier in it.
+
+        Raises:
+            NotConfigured: the arm needs a chat model and there is none.
+        """
+        if arm.asks_chat and self.chat is None:
+            raise NotConfigured(f"The arm `{arm.name}` needs a chat model.", "Set FORMFACT_LLM, or leave it out.")
+        real = self.services.pipeline
+        classifier = Counted(self._classifier(arm.labels, case))
+        wording = real.chat if arm.answers is Answers.CHAT else None
+        if arm.mode == "rag" and wording is None:
+            wording = real.extractive  # what `rag` composes with where no chat model is asked
+        oracle = arm.answers is Answers.ORACLE
+        selector = OracleSelector(real.selector, real.catalog, case) if oracle else real.selector
+        return replace(real, labelling=Pinned(classifier), chat=wording, selector=selector), classifier
+
+    def _classifier(self, source: Labels, case: Case) -> Classifier:
+        if source is Labels.ORACLE:
+            return Oracle(case, self._classifier(Labels.ADAPTER, case))
+        if source not in self._classifiers:
+            self._classifiers[source] = self._made(source)
+        return self._classifiers[source]
+
+    def _made(self, source: Labels) -> Classifier:
+        match source:
+            case Labels.ADAPTER | Labels.NONE | Labels.ORACLE:
+                return self.services.pipeline.labelling.current()
+            case Labels.ZERO_SHOT:
+                return ZeroShot(self.services.encoder, self.domain)
+            case Labels.PROMPT:
+                return Prompted(self.domain, self._asked)
+            case Labels.EXAMPLES:
+                return Prompted(self.domain, self._asked, examples=nearest(self._split.train, self._embed))
+            case _:
+                return Fitted(source, self.domain, self._embed, self._split)
+
+    @property
+    def _asked(self) -> Structured:
+        if self.chat is None:
+            raise NotConfigured("Prompted labels need a chat model.", "Set FORMFACT_LLM.")
+        return self.chat
+
+    @cached_property
+    def _split(self) -> rows.Split:
+        tickets = self.domain.folder / "tickets" / "train.jsonl"
+        return rows.split(rows.load(tickets, self.domain.label_names))
+
+    @cached_property
+    def _embed(self) -> Embed:
+        return cache_by_text(self.services.encoder.unit)
+
+
+def request_for(arm: Arm, case: Case) -> RespondRequest:
+    """What an arm is asked for a case: in `rag`, labels are read where it has any."""
+    labels = "always" if arm.mode == "rag" and arm.labels is not Labels.NONE else "auto"
+    return RespondRequest(ticket=case.ticket, customer=case.customer, mode=arm.mode, as_of=case.as_of, labels=labels)

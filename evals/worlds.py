@@ -1,0 +1,258 @@
+"""Paired worlds: one ticket asked where the right answer differs, and the answers computed from a table of facts.
+
+A world fixes the date, who asks, what the customer's record says, and what was published meanwhile. A ticket passes
+when it is right in all its worlds (pass^worlds): an answer that never changes cannot. There is no judge, and any
+system can be asked that publishes, retracts and answers (`System`).
+
+    domains/support/worlds/facts.jsonl (shortened)
+    {"id": "trial-length", "docs": ["trial-terms"], "audience": "public", "slots": [],
+     "values": [{"from": "2025-01-01", "until": "2026-02-01", "when": {}, "value": "14 days"}, …]}
+
+    domains/support/worlds/tickets.jsonl
+    {"id": "A-007", "fact": "trial-length", "says": {}, "subject": "", "body": "how long can i try it"}
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.data.rows import lines
+from domains.spec import Domain, InvalidInput
+from evals.notices import Notice, Notices
+from evals.score import Said, holds
+from ingest.drafting import Submission
+from service.desk import Desk
+from service.reply import RespondRequest, TicketIn
+from service.route import Mode
+
+Kind = Literal["date", "record", "before", "audience", "conflict", "hidden", "retracted"]
+TODAY = date(2026, 11, 20)  # of the shipped domain's story: the date at which notices are published
+_MOST_RECORDS = 3  # customers a date
+_EARLIER = timedelta(days=30)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Value(_Frozen):
+    """What a fact is from a day on, until another (exclusive), in some circumstances."""
+
+    since: date = Field(alias="from")
+    until: date | None = None
+    when: dict[str, str] = {}
+    value: str
+
+    def holds_on(self, day: date) -> bool:
+        """Is the day among its days?"""
+        return self.since <= day and (self.until is None or day < self.until)
+
+
+class Fact(_Frozen):
+    """One thing that documents state, with all its values."""
+
+    id: str
+    docs: tuple[str, ...]
+    audience: str
+    slots: tuple[str, ...] = ()
+    values: tuple[Value, ...]
+
+
+class Asking(_Frozen):
+    """A ticket that asks for one fact; `says`: the slots that its own words name."""
+
+    id: str
+    fact: str
+    says: dict[str, str] = {}
+    subject: str = ""
+    body: str
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A ticket somewhere: `right` is to be stated (None: nothing is), `wrong` is not."""
+
+    ticket: Asking
+    fact: Fact
+    kind: Kind
+    as_of: date
+    audience: str
+    customer: Mapping[str, str]
+    right: str | None
+    wrong: tuple[str, ...]
+    notice: Notice | None = None
+
+    def passes(self, said: Said) -> bool:
+        """Is it right here?"""
+        if self.kind == "conflict" and self.right and self.notice:
+            both = holds(said.text, self.right) and holds(said.text, self.notice.value)
+            return said.action == "handoff" or both
+        if any(holds(said.text, value) for value in self.wrong):
+            return False
+        return self.right is None or (said.action == "answer" and holds(said.text, self.right))
+
+
+class System(Protocol):
+    """What is asked: four things that any system of answers from documents can do, over whatever wire."""
+
+    def publish(self, submission: Submission) -> object: ...
+    def retract(self, doc_id: str, at: str | None) -> object: ...
+    def purge(self, doc_id: str, version: int | None) -> object: ...
+    def ask(self, world: World) -> Said: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AtDesk:
+    """Formfact itself, in this process or over HTTP."""
+
+    desk: Desk
+    mode: Mode
+
+    def publish(self, submission: Submission) -> object:
+        return self.desk.publish(submission)
+
+    def retract(self, doc_id: str, at: str | None) -> object:
+        return self.desk.retract(doc_id, at)
+
+    def purge(self, doc_id: str, version: int | None) -> object:
+        return self.desk.purge(doc_id, version)
+
+    def ask(self, world: World) -> Said:
+        asked = world.ticket
+        ticket = TicketIn(subject=asked.subject, body=asked.body, channel=asked.channel)
+        request = RespondRequest(
+            ticket=ticket, customer=dict(world.customer), mode=self.mode, as_of=world.as_of.isoformat()
+        )
+        return Said.by_reply(self.desk.respond(request, [world.audience]))
+
+
+def load(domain: Domain) -> tuple[dict[str, Fact], tuple[Asking, ...]]:
+    """Facts by their id, and tickets.
+
+    Raises:
+        InvalidInput: a file is missing, a line is wrong, or a ticket asks for no fact that is there.
+    """
+    folder = domain.folder / "worlds"
+    facts = {fact.id: fact for fact in _read(folder / "facts.jsonl", Fact)}
+    tickets = tuple(_read(folder / "tickets.jsonl", Asking))
+    for ticket in tickets:
+        if ticket.fact not in facts:
+            raise InvalidInput(f"{ticket.id}: there is no fact `{ticket.fact}`.", "See facts.jsonl.")
+    return facts, tickets
+
+
+def every(domain: Domain, limit: int | None = None) -> list[World]:
+    """All worlds of a domain, or of so many of its tickets, spread over the facts.
+
+    Raises:
+        InvalidInput: see `load`.
+    """
+    facts, tickets = load(domain)
+    notices = Notices(domain, TODAY)
+
+    def notice_of(fact: Fact, value: Value) -> Notice | None:
+        return notices.against(fact.id, fact.docs, value.value, value.when, fact.audience)
+
+    chosen = tickets if limit is None else tickets[:: max(1, len(tickets) // limit)][:limit]
+    return [w for t in chosen for w in worlds_of(t, facts[t.fact], _outsider(domain, facts[t.fact]), notice_of)]
+
+
+def worlds_of(
+    ticket: Asking, fact: Fact, outsider: str | None, notice_of: Callable[[Fact, Value], Notice | None]
+) -> Iterator[World]:
+    """All worlds of a ticket.
+
+    Args:
+        ticket: what is asked.
+        fact: what it asks for.
+        outsider: an audience that may not read the fact; None: everybody may.
+        notice_of: a notice that states another value in place of one, or None where none can be made.
+    """
+    fitting = [v for v in fact.values if ticket.says.items() <= v.when.items()]
+    starts = sorted({v.since for v in fitting})
+    for day in (_within(start, fact) for start in starts):
+        for value in _drawn([v for v in fitting if v.holds_on(day)], ticket.id):
+            kind: Kind = "date" if len(starts) > 1 else "record"
+            yield _world(ticket, fact, kind, day, value)
+    now = [v for v in fitting if v.holds_on(TODAY)]
+    said = tuple({v.value for v in fitting})
+    if starts:
+        yield World(ticket, fact, "before", starts[0] - _EARLIER, fact.audience, ticket.says, None, said)
+    for value in _drawn(now, ticket.id)[:1]:
+        here = _world(ticket, fact, "record", TODAY, value)
+        if outsider:
+            yield World(ticket, fact, "audience", TODAY, outsider, here.customer, None, (value.value,))
+        yield World(ticket, fact, "retracted", TODAY, fact.audience, here.customer, None, (value.value,))
+        if notice := notice_of(fact, value):
+            yield World(ticket, fact, "conflict", TODAY, fact.audience, here.customer, value.value, (), notice)
+            if fact.audience == "public":
+                wrong = (*here.wrong, notice.value)
+                yield World(ticket, fact, "hidden", TODAY, fact.audience, here.customer, value.value, wrong, notice)
+
+
+def played(
+    system: System, worlds: Sequence[World], track: Callable[[Sequence[World]], Iterator[World]]
+) -> Iterator[tuple[World, Said]]:
+    """Ask a system in all worlds: as things stand, with notices published and taken back, last with retractions."""
+    order: list[Kind] = ["date", "record", "before", "audience", "conflict", "hidden", "retracted"]
+    ranked = sorted(
+        worlds, key=lambda w: (order.index(w.kind), w.fact.docs if w.kind == "retracted" else (), w.fact.id)
+    )
+    current: Notice | None = None
+    gone: set[str] = set()
+    for world in track(ranked):
+        notice = world.notice.to(world.kind) if world.notice else None
+        if notice != current:
+            if current:
+                system.purge(current.doc_id, None)
+            if notice:
+                system.publish(notice.submission())
+            current = notice
+        if world.kind == "retracted":
+            for doc in set(world.fact.docs) - gone:
+                system.retract(doc, TODAY.isoformat())
+            gone |= set(world.fact.docs)
+        yield world, system.ask(world)
+
+
+def _outsider(domain: Domain, fact: Fact) -> str | None:
+    """An audience that may not read a fact, if there is one."""
+    return next((name for name in domain.audiences if fact.audience not in domain.readable_by([name])), None)
+
+
+def _world(ticket: Asking, fact: Fact, kind: Kind, day: date, value: Value) -> World:
+    """A world in which the fact is known: wrong is what it was or will be for the same customer."""
+    customer = {**value.when, **ticket.says}
+    other = {v.value for v in fact.values if v.when == value.when and not v.holds_on(day)}
+    return World(ticket, fact, kind, day, fact.audience, customer, value.value, tuple(sorted(other - {value.value})))
+
+
+def _within(start: date, fact: Fact) -> date:
+    """A day inside the time that begins then: its middle, or a month on where it has no end."""
+    ends = sorted(d for v in fact.values for d in (v.since, v.until) if d and d > start)
+    return start + ((ends[0] - start) / 2 if ends else _EARLIER)
+
+
+def _drawn(values: Sequence[Value], seed: str) -> list[Value]:
+    """At most three, always the same ones for the same ticket."""
+    draw = random.Random(seed)  # noqa: S311 -- no secret depends on it
+    return draw.sample(list(values), min(_MOST_RECORDS, len(values)))
+
+
+def _read(path: Path, model: Any) -> Iterator[Any]:
+    if not path.is_file():
+        raise InvalidInput(f"There are no worlds in {path.parent}.", "See the head of evals/worlds.py for their shape.")
+    for where, row in lines(path):
+        try:
+            yield model.model_validate(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidInput(f"{where}: {first['loc']}: {first['msg']}", "See evals/worlds.py.") from None
