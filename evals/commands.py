@@ -14,11 +14,13 @@ from rich.progress import track
 from rich.table import Table
 
 from domains.spec import load_domain
+from evals.compare_commands import app as compare
 
 if TYPE_CHECKING:
     from evals.run import Result
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(compare)
 
 
 @app.callback()

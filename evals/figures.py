@@ -108,10 +108,9 @@ def schema_compliance(rows: Sequence[Answered]) -> float | None:
     return calls / (calls + failed) if calls + failed else None
 
 
-def latency(rows: Sequence[Answered]) -> tuple[float, float]:
-    """Median and 95th percentile of seconds an answer; lower is better."""
-    seconds = [r.usage.seconds for r in rows]
-    return float(np.median(seconds)), float(np.percentile(seconds, 95))
+def latency(rows: Sequence[Answered]) -> tuple[float, ...]:
+    """Seconds an answer: the 5th, 25th, 50th, 75th and 95th percentile; lower is better."""
+    return tuple(float(value) for value in np.percentile([r.usage.seconds for r in rows], (5, 25, 50, 75, 95)))
 
 
 def risk_coverage(rows: Sequence[Answered]) -> list[tuple[float, float]]:

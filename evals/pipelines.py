@@ -87,17 +87,22 @@ class Pipelines:
         if arm.asks_chat and self.chat is None:
             raise NotConfigured(f"The arm `{arm.name}` needs a chat model.", "Set FORMFACT_LLM, or leave it out.")
         real = self.services.pipeline
-        classifier = Counted(self._classifier(arm.labels, case))
+        oracle = Oracle(case, self.classifier(Labels.ADAPTER)) if arm.labels is Labels.ORACLE else None
+        classifier = Counted(oracle or self.classifier(arm.labels))
         wording = real.chat if arm.answers is Answers.CHAT else None
         if arm.mode == "rag" and wording is None:
             wording = real.extractive  # what `rag` composes with where no chat model is asked
-        oracle = arm.answers is Answers.ORACLE
-        selector = OracleSelector(real.selector, real.catalog, case) if oracle else real.selector
+        found = arm.answers is Answers.ORACLE
+        selector = OracleSelector(real.selector, real.catalog, case) if found else real.selector
         return replace(real, labelling=Pinned(classifier), chat=wording, selector=selector), classifier
 
-    def _classifier(self, source: Labels, case: Case) -> Classifier:
-        if source is Labels.ORACLE:
-            return Oracle(case, self._classifier(Labels.ADAPTER, case))
+    @property
+    def labelled(self) -> tuple[rows.Row, ...]:
+        """The tickets that were labelled to learn from."""
+        return (*self._split.train, *self._split.validation, *self._split.calibration)
+
+    def classifier(self, source: Labels) -> Classifier:
+        """What labels tickets, made once; the right labels are a case's own and not to be had here."""
         if source not in self._classifiers:
             self._classifiers[source] = self._made(source)
         return self._classifiers[source]

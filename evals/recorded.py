@@ -21,7 +21,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict, PrivateAttr
 
 from adapters.data.judged import json_lines
-from domains.spec import NotConfigured
+from domains.spec import InvalidInput, NotConfigured
+from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +110,32 @@ class Recorded(BaseChatModel):
             file.write(json.dumps(asdict(call), ensure_ascii=False) + "\n")
             self._calls[key] = call
         return call
+
+
+def recorded(settings: Settings, path: Path) -> Recorded | None:
+    """The chat model of the settings, remembering in a file; one that only repeats where the file alone is there.
+
+    Raises:
+        NotConfigured: the model cannot be had.
+        InvalidInput: a line of the file is broken.
+    """
+    if not settings.llm:
+        return None
+    from adapters.chat import chat_model  # noqa: PLC0415 -- with the model's clients
+
+    key, limits = settings.llm_key.get_secret_value(), (settings.llm_timeout_seconds, settings.llm_max_tokens)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model = chat_model(settings.llm, settings.models_folder, settings.llm_url, key, *limits)
+    return Recorded(model=model, name=f"{settings.llm}, {settings.llm_max_tokens} tokens", path=path)
+
+
+def replayed(path: Path) -> Recorded:
+    """The answers of one model that somebody kept, without the model.
+
+    Raises:
+        InvalidInput: there are none, a line is broken, or they are of several models.
+    """
+    names = {str(row["model"]) for row in json_lines(path, tuple(Call.__slots__))}
+    if len(names) != 1:
+        raise InvalidInput(f"{path} holds answers of {len(names)} models.", "Keep a file for each.", "replay")
+    return Recorded(model=None, name=names.pop(), path=path)

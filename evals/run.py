@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from adapters.structured import Structured
 from domains.spec import Domain
 from evals.cases import UNANSWERABLE, Case
 from evals.overheard import Overheard, overheard
@@ -43,12 +44,12 @@ class Result:
 
 
 @contextmanager
-def apart(domain: Domain) -> Iterator[Services]:
-    """A service as the environment sets it, with a state of its own that is gone afterwards."""
+def apart(domain: Domain, settings: Settings | None = None, chat: Structured | None = None) -> Iterator[Services]:
+    """A service as the environment sets it, or as told, with a state of its own that is gone afterwards."""
     with TemporaryDirectory() as home:
-        settings = Settings(domain=str(domain.folder)).elsewhere(Path(home))
-        with owned(settings):
-            services = build(settings, domain=domain)
+        own = (settings or Settings(domain=str(domain.folder))).elsewhere(Path(home))
+        with owned(own):
+            services = build(own, domain=domain, chat=chat)
             prepare(services, Console(stderr=True, quiet=True))
             try:
                 yield services

@@ -1,0 +1,174 @@
+"""`formfact evals compare` and what belongs to it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import track
+
+from domains.spec import InvalidInput, load_domain
+
+if TYPE_CHECKING:
+    from domains.spec import Domain
+    from evals.arms import Arm
+    from evals.pipelines import Pipelines
+    from evals.recorded import Recorded
+    from evals.report import Run
+
+app = typer.Typer()
+
+_TOKENS = 96  # of one answer of a chat model
+_CHAT_CASES = 40  # of a consistency row that asks a chat model
+_WEAK = ("local:smollm2",)  # models so small that their rows are no evidence
+
+DomainOption = Annotated[str, typer.Option(help="A folder of domains/, or a path.")]
+Cases = Annotated[str, typer.Option(help="dev, or sealed, which is opened to report and never to tune.")]
+Out = Annotated[Path, typer.Option(help="Folder for answers, calls and the report; a run cut off goes on from it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def compare(
+    domain: DomainOption = "support",
+    cases: Cases = "dev",
+    modes: Annotated[str | None, typer.Option(help="prompt, rag, tuned, hybrid, with commas; default: all.")] = None,
+    llm: Annotated[str | None, typer.Option(help="The chat model, as FORMFACT_LLM; default: what that says.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Answers of a chat model that somebody kept: calls.jsonl.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many cases, from the first.")] = None,
+    ablations: Annotated[bool, typer.Option(help="Other label and answer sources, and upper bounds.")] = True,
+    prices: Annotated[Path | None, typer.Option(help="Price list; default: evals/prices.yaml.")] = None,
+    out: Out = Path("comparison"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare prompt, RAG, tuned and hybrid on the same cases: quality, consistency, freshness, time and money.
+
+    Examples:
+    `formfact evals compare --limit 40`
+
+    `formfact evals compare --cases sealed --llm local:smollm2`
+
+    `FORMFACT_LLM_URL=http://127.0.0.1:8001/v1 formfact evals compare --llm openai:MODEL`
+    """
+    from adapters.structured import Structured
+    from evals import freshness, money, pages
+    from evals.cases import load
+    from evals.compare import Comparison, opened
+    from evals.pipelines import Pipelines
+    from evals.recorded import recorded, replayed
+    from evals.report import report
+    from evals.run import apart
+    from service.settings import Settings
+
+    spec, bill = load_domain(domain), money.load(prices or money.PRICES)
+    told = Settings(domain=str(spec.folder), llm_max_tokens=_TOKENS)
+    settings = told if llm is None else told.model_copy(update={"llm": llm})
+    kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
+    arms = _chosen(modes, ablations, kept is not None)
+    wanted = load(spec, cases)[:limit]
+    chat = Structured(kept, kept.name) if kept else None
+    with apart(spec, settings.model_copy(update={"llm": ""}), chat) as services:
+        pipelines = Pipelines(services, chat)
+        answered = Comparison(pipelines, kept, opened(out)).run(arms, wanted, _shown("Answering"))
+        steady = _consistency(pipelines, arms, spec, limit)
+        turns = freshness.load(spec)[:limit]
+        fresh = freshness.compare(pipelines, _modes(arms), turns, _shown("Publishing and asking again"))
+        labelled = len(pipelines.labelled)
+    run = _run(spec, cases, len(wanted), kept)
+    found = report(run, arms, wanted, answered, bill, labelled, fresh, steady)
+    (out / "report.json").write_text(pages.as_json(found) + "\n", encoding="utf-8")
+    (out / "report.md").write_text(pages.as_markdown(found), encoding="utf-8")
+    (out / "report.html").write_text(pages.as_html(found), encoding="utf-8")
+    typer.echo(pages.as_json(found)) if as_json else Console().print(Markdown(pages.as_markdown(found)))
+    Console(stderr=True).print(f"Report: {out / 'report.html'}", highlight=False)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A folder of evals compare, or its report.json.")],
+    diff: Annotated[Path | None, typer.Option(help="Another: tell what moved between them.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a report again, or what moved between two runs.
+
+    Example: `formfact evals report comparison --diff comparison-before`
+    """
+    from evals import pages
+
+    found = pages.read(_json_of(run))
+    if as_json:
+        typer.echo(pages.as_json(found))
+    elif diff:
+        Console().print(Markdown(pages.differences(found, pages.read(_json_of(diff)))))
+    else:
+        Console().print(Markdown(pages.as_markdown(found)))
+
+
+def _json_of(run: Path) -> Path:
+    return run / "report.json" if run.is_dir() else run
+
+
+def _chosen(modes: str | None, ablations: bool, chat: bool) -> list[Arm]:
+    """The arms of the modes that are called, hybrid always; those that ask a chat model only where there is one."""
+    from evals.arms import ARMS, HYBRID, Group
+
+    known = ("prompt", "rag", "tuned", "hybrid")
+    called = [part.strip() for part in (modes or ",".join(known)).split(",") if part.strip()]
+    if unknown := set(called) - set(known):
+        raise InvalidInput(f"--modes: there is no {', '.join(sorted(unknown))}.", f"There are: {', '.join(known)}.")
+    arms = [a for a in ARMS if chat or not a.asks_chat]
+    of_modes = [a for a in arms if a.group is Group.MODE and (a.name.split(",")[0] in called or a.name == HYBRID)]
+    return [*of_modes, *(a for a in arms if ablations and a.group is not Group.MODE)]
+
+
+def _modes(arms: Sequence[Arm]) -> list[Arm]:
+    from evals.arms import Group
+
+    return [arm for arm in arms if arm.group is Group.MODE]
+
+
+def _consistency(pipelines: Pipelines, arms: Sequence[Arm], domain: Domain, limit: int | None) -> list[Any]:
+    """Of every label source among the arms; a chat model labels a seeded draw, since each variant is a call."""
+    from evals import consistency
+    from evals.arms import Labels
+    from evals.cases import load
+
+    cases, paraphrases = load(domain, "dev"), consistency.load(domain)[:limit]
+    found = []
+    for source in dict.fromkeys(arm.labels for arm in arms if arm.labels not in (Labels.NONE, Labels.ORACLE)):
+        classifier = pipelines.classifier(source)
+        found.append(consistency.measure(classifier, cases, paraphrases))
+    return found
+
+
+def _run(domain: Domain, cases: str, n: int, chat: Recorded | None) -> Run:
+    from domains.seal import openings
+    from evals.report import Run
+
+    sealed = domain.folder / "cases" / "sealed.jsonl"
+    return Run(
+        domain=domain.title,
+        cases=cases,
+        n=n,
+        openings=openings(sealed),
+        chat=chat.name if chat else "",
+        weak_chat=chat is not None and chat.name.startswith(_WEAK),
+        command=shlex.join(["formfact", *sys.argv[1:]]),
+        hardware=f"{os.cpu_count()} cores, {platform.machine()}",
+        made=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _shown(what: str) -> Callable[[Sequence[Any]], Iterator[Any]]:
+    return lambda items: iter(track(items, what, console=Console(stderr=True), transient=True))
