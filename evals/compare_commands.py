@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import track
+from rich.table import Table
 
 from domains.spec import InvalidInput, load_domain
 
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from evals.pipelines import Pipelines
     from evals.recorded import Recorded
     from evals.report import Run
+    from service.desk import Desk
 
 app = typer.Typer()
 
@@ -113,6 +118,94 @@ def report(
         Console().print(Markdown(pages.differences(found, pages.read(_json_of(diff)))))
     else:
         Console().print(Markdown(pages.as_markdown(found)))
+
+
+@app.command()
+def gate(
+    adapter: Annotated[str | None, typer.Argument(help="A folder or an id; default: what the domain ships.")] = None,
+    domain: DomainOption = "support",
+    as_json: AsJson = False,
+) -> None:
+    """Answer the development cases; exit 1 with the lines that fail the bounds in gate.yaml of the domain's folder.
+
+    The verdict is kept in the home's store, where `formfact adapters promote` looks for it.
+
+    Example: `formfact evals gate /tmp/adapter`
+    """
+    from evals.gate import gate as judged
+    from service.settings import Settings
+
+    spec = load_domain(domain)
+    settings = Settings(domain=str(spec.folder))
+    verdict = judged(settings, adapter or str(spec.folder / "adapter"), "", Console(stderr=True))
+    if as_json:
+        typer.echo(json.dumps(asdict(verdict), indent=1))
+    else:
+        table = Table("figure", "value", title=f"{verdict.adapter}: {'passed' if verdict.passed else 'refused'}")
+        for name, value in verdict.figures.items():
+            table.add_row(name, value)
+        Console().print(table)
+    for reason in verdict.reasons:
+        Console(stderr=True).print(reason, highlight=False)
+    if not verdict.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def worlds(
+    domain: DomainOption = "support",
+    mode: Annotated[str, typer.Option(help="hybrid or tuned; rag where FORMFACT_LLM names a chat model.")] = "hybrid",
+    limit: Annotated[int | None, typer.Option(min=1, help="So many tickets, spread over the facts.")] = None,
+    url: Annotated[str | None, typer.Option(help="A service of its own to ask instead: its documents change.")] = None,
+    key: Annotated[Path | None, typer.Option(help="File of its local key, with --url.")] = None,
+    failures: Annotated[bool, typer.Option(help="Tell each world that fails.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask each ticket in many worlds: other dates, customers, readers; notices that contradict, hide; retractions.
+
+    The right answers are computed from a table of facts. With --url the service that is asked must be one to throw
+    away: notices are published and documents retracted there.
+
+    Example: `formfact evals worlds --limit 40`
+    """
+    from evals.worlds import AtDesk, every, played
+    from evals.worlds_report import figures
+
+    spec = load_domain(domain)
+    wanted = every(spec, limit)
+    with _desk(spec, url, key) as asked:
+        found = list(played(AtDesk(asked, mode), wanted, _shown("Asking")))  # type: ignore[arg-type]
+    told = figures(found)
+    if as_json:
+        typer.echo(json.dumps(asdict(told), indent=1))
+        return
+    table = Table("world", "right", title=f"{spec.title}: {len(found)} worlds of {told.tickets} tickets, mode {mode}")
+    for name, value in told.by_kind.items():
+        table.add_row(name, str(value))
+    table.add_row("tickets right in all their worlds", str(told.in_all))
+    Console().print(table)
+    for world, said in found if failures else ():
+        if not world.passes(said):
+            asked_for = f"{world.ticket.id} {world.kind} {world.as_of} {dict(world.customer)}: {world.ticket.body}"
+            Console().print(f"\n{asked_for}\nwanted {world.right}, got {said.action}: {said.text}", markup=False)
+
+
+@contextmanager
+def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
+    """The service at a URL, or one of its own."""
+    if url:
+        from service.remote import connected
+
+        if key is None:
+            raise InvalidInput("--url needs --key.", "Name the file local.key of that service's home.", "key")
+        with connected(url, key) as remote:
+            yield remote
+        return
+    from evals.run import apart
+    from service.local import Local
+
+    with apart(domain) as services:
+        yield Local(services)
 
 
 def _json_of(run: Path) -> Path:

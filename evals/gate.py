@@ -1,13 +1,19 @@
-"""The gate: a candidate adapter answers the development cases beside the live one; it may not be worse, nor do harm."""
+"""The gate: an adapter answers the development cases; it has to reach the domain's floors, and not be worse than live.
+
+Floors and ceilings stand in `gate.yaml` of the domain's folder.
+"""
 
 from __future__ import annotations
 
+import operator
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 from rich.progress import track
 from scipy.stats import binomtest
@@ -15,18 +21,51 @@ from scipy.stats import binomtest
 from adapters.classifier import AdapterClassifier, Classifier
 from adapters.live import Pinned
 from adapters.store import AdapterStore, Verdict
-from adapters.tables import BASELINES, ZERO_SHOT
+from adapters.tables import BASELINES
 from domains.seal import fingerprint
-from domains.spec import load_domain
+from domains.spec import Domain, DomainError, load_domain
 from evals.cases import Case, load
-from evals.run import Result, run, summary
+from evals.run import Result, Share, run, summary
 from service.build import Services, build
 from service.home import owned
 from service.prepare import prepare
 from service.settings import Settings
 
 _SURE = 0.05  # one-sided: below, the candidate is worse by more than chance
-_TOLD = ("cases passed", "right action", "answerable: every required value", "no forbidden value")
+_TOLD = ("cases passed", "answerable: every required value")  # beside the figures that are bounded
+
+
+class Bounds(BaseModel):
+    """What figures of `evals.run.summary` have to reach, and what they may not exceed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    least: dict[str, float] = {}
+    most: dict[str, float] = {}
+
+    def failing(self, figures: Mapping[str, Share | float]) -> list[str]:
+        """A line for each bound that does not hold, or names no figure."""
+        told = []
+        for bounds, holds, word in ((self.least, operator.ge, "at least"), (self.most, operator.le, "at most")):
+            for name, bound in bounds.items():
+                if name not in figures:
+                    told.append(f"{name}: there is no such figure; there are {', '.join(figures)}")
+                elif not holds(_number(figures[name]), bound):
+                    told.append(f"{name}: {figures[name]}, wanted {word} {bound}")
+        return told
+
+
+def bounds(domain: Domain) -> Bounds:
+    """The bounds of a domain.
+
+    Raises:
+        DomainError: `gate.yaml` is missing or wrong.
+    """
+    path = domain.folder / "gate.yaml"
+    try:
+        return Bounds.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise DomainError(f"{path}: {error}", "domains/support/gate.yaml shows a complete one.") from None
 
 
 def gate(settings: Settings, candidate: str, live: str, console: Console) -> Verdict:
@@ -35,7 +74,7 @@ def gate(settings: Settings, candidate: str, live: str, console: Console) -> Ver
     Args:
         settings: whose home holds the store; the cases are answered in a home of their own.
         candidate: a folder, or an id of the store.
-        live: the id of what it would replace; empty: nothing.
+        live: the id of what it would replace; empty: nothing, and the domain's bounds alone decide.
         console: where progress is told.
 
     Raises:
@@ -50,30 +89,35 @@ def gate(settings: Settings, candidate: str, live: str, console: Console) -> Ver
             store = AdapterStore(settings.home / "adapters", domain, services.encoder.fingerprint)
             adapter = store.register(Path(candidate)) if Path(candidate).is_dir() else candidate
             wanted = _classifier(services, store, adapter)
-            standing = _classifier(services, store, live or ZERO_SHOT)
+            standing = [_classifier(services, store, live)] if live else []
             prepare(services, Console(quiet=True))
             status.stop()
             cases = load(domain, "dev")
-            found = [_answered(services, cases, one, console) for one in (wanted, standing)]
+            found = [_answered(services, cases, one, console) for one in (wanted, *standing)]
             services.close()
-    verdict = judge(adapter, domain.fingerprint, fingerprint(domain.folder / "cases" / "dev.jsonl"), *found)
+    bound = domain.fingerprint, fingerprint(domain.folder / "cases" / "dev.jsonl")
+    verdict = judge(adapter, *bound, bounds(domain), *found)
     store.record(verdict)
     return verdict
 
 
-def judge(adapter: str, domain: str, cases: str, candidate: Sequence[Result], standing: Sequence[Result]) -> Verdict:
-    """The verdict on two runs over the same cases."""
-    reasons = []
-    ours, theirs = summary(candidate), summary(standing)
-    for harm in ("permission leaks", "invented"):
-        if ours[harm]:
-            reasons.append(f"{harm}: {ours[harm]}")
-    for name, marks in (("right action", "action_right"), ("cases passed", "passed")):
+def judge(
+    adapter: str, domain: str, cases: str, bound: Bounds, candidate: Sequence[Result], standing: Sequence[Result] = ()
+) -> Verdict:
+    """The verdict on a run, beside what is live over the same cases where something is."""
+    ours, theirs = summary(candidate), summary(standing) if standing else {}
+    reasons = bound.failing(ours)
+    for name, marks in (("right action", "action_right"), ("cases passed", "passed")) if standing else ():
         new, old = (np.array([bool(getattr(r.marks, marks)) for r in side]) for side in (candidate, standing))
         if (p := _worse(new, old)) < _SURE:
             reasons.append(f"{name}: {new.sum()} of {len(new)}, the live one {old.sum()} (p {p:.3f})")
-    figures = {name: f"{ours[name]} / {theirs[name]}" for name in _TOLD}
+    told = dict.fromkeys((*bound.least, *bound.most, *_TOLD))
+    figures = {n: f"{ours[n]} / {theirs[n]}" if theirs else str(ours[n]) for n in told if n in ours}
     return Verdict(adapter, domain, cases, not reasons, tuple(reasons), figures)
+
+
+def _number(figure: Share | float) -> float:
+    return figure.right / max(figure.of, 1) if isinstance(figure, Share) else figure
 
 
 def _worse(new: np.ndarray, old: np.ndarray) -> float:

@@ -33,6 +33,11 @@ def as_json(report: Report) -> str:
     return _REPORT.dump_json(report, indent=1).decode()
 
 
+def read_json(text: str) -> Report:
+    """What `as_json` wrote."""
+    return _REPORT.validate_json(text)
+
+
 def read(path: Path) -> Report:
     """A report from its JSON.
 
@@ -40,7 +45,7 @@ def read(path: Path) -> Report:
         InvalidInput: the file is none.
     """
     try:
-        return _REPORT.validate_json(path.read_bytes())
+        return read_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{path} is no report: {str(error)[:200]}", "Give a report.json of evals compare.") from None
 

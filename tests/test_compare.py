@@ -1,0 +1,258 @@
+"""The comparison with the real service. A fake stands in for the chat model, for it may be remote or large."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from adapters.structured import Structured
+from domains.spec import InvalidInput, NotConfigured
+from evals import consistency, freshness, money, pages
+from evals.answers import Answers
+from evals.arms import ARMS, HYBRID, RAG, TUNED, Group
+from evals.cases import Case, load
+from evals.compare import Comparison
+from evals.compare_commands import app
+from evals.intervals import Interval
+from evals.pipelines import Pipelines, request_for
+from evals.prompting import FORMATS, nearest
+from evals.recorded import Recorded, replayed
+from evals.report import Paired, Run, report
+from evals.run import apart
+from service.chat_composer import ChatComposer
+from tests.test_arms import ROW, row
+from tests.test_chat_composer import Said
+
+ARM = {arm.name: arm for arm in ARMS}
+RUN = Run("Larkspur", "dev", 2, 4, "", False, "formfact evals compare", "2 cores", "2026-11-20")
+PRICE = {
+    "id": "p-1",
+    "tags": ["plain"],
+    "ticket": {"body": "What does the Team plan cost per user, paid monthly in euros?"},
+    "audiences": ["public"],
+    "as_of": "2026-11-15",
+    "expect": {
+        "actions": ["answer"],
+        "facts": [{"docs": ["plan-prices"], "values": ["13.50"]}],
+        "forbidden": ["12.00"],
+        "labels": {"queue": "sales", "next_action": "quote_price", "needs_facts": "facts"},
+    },
+}
+
+
+def compared(services, tmp_path, arms, cases, model=None):
+    kept = Recorded(model=model, name="fake, 96 tokens", path=tmp_path / "calls.jsonl") if model else None
+    chat = Structured(kept, kept.name) if kept else None
+    if chat:
+        pipeline = replace(services.pipeline, chat=ChatComposer(services.domain, chat))
+        services = replace(services, pipeline=pipeline)
+    comparison = Comparison(Pipelines(services, chat), kept, Answers(tmp_path / "answers.jsonl"))
+    return comparison.run([ARM[name] for name in arms], cases, iter)
+
+
+def test_arms_differ_in_one_part_and_are_marked_by_the_same_rules(services, tmp_path):
+    cases = [Case.model_validate(PRICE)]
+    hybrid, rag, tuned, oracle = compared(services, tmp_path, [HYBRID, RAG, TUNED, "oracle labels and evidence"], cases)
+    assert hybrid.marks.useful
+    assert rag.marks.facts_complete
+    assert rag.labels == {}
+    assert hybrid.quotes == rag.quotes, "equal composers over equal passages"
+    assert (tuned.action, tuned.quotes) == ("handoff", ())
+    assert oracle.marks.useful
+    assert set(oracle.marks.labels_right.values()) == {True}
+
+
+def test_a_run_that_was_cut_off_goes_on_without_asking_again(services, tmp_path, monkeypatch):
+    cases = [Case.model_validate(PRICE)]
+    first = compared(services, tmp_path, [RAG], cases)
+    monkeypatch.setattr(Comparison, "_answer", None)
+    assert compared(services, tmp_path, [RAG], cases) == first
+    with pytest.raises(TypeError):
+        compared(services, tmp_path, [TUNED], cases)
+
+
+def test_a_chat_model_that_answers_out_of_the_schema_is_a_failure_and_is_counted(services, tmp_path):
+    cases = [Case.model_validate(PRICE)]
+    labels = {name: field.names[0] for name, field in services.domain.fields.items()}
+    (prompt,) = compared(services, tmp_path, ["prompt"], cases, Said(text=json.dumps(labels)))
+    assert prompt.labels["queue"] == (services.domain.fields["queue"].names[0], 1.0)
+    assert (prompt.usage.calls, prompt.failed) == (1, 0)
+    (tmp_path / "b").mkdir()
+    (failed,) = compared(services, tmp_path / "b", ["prompt"], cases, Said(text="nonsense"))
+    assert (failed.failed, failed.labels) == (1, {})
+
+
+def test_a_chat_model_alone_is_marked_as_it_came_and_leaves_nothing(services, tmp_path):
+    cases = [Case.model_validate(PRICE)]
+    said = json.dumps({"can_answer": True, "answer": "It costs 13.50 EUR."})
+    (alone,) = compared(services, tmp_path, ["chat model alone"], cases, Said(text=said))
+    assert alone.text == "It costs 13.50 EUR."
+    assert alone.as_composed.action_right
+    assert not alone.as_composed.facts_complete, "a value without a citation is nobody's"
+    assert (alone.claims, alone.stopped, alone.marks.useful) == (1, 1, False)
+
+
+def test_an_arm_that_needs_a_chat_model_says_so(services, tmp_path):
+    with pytest.raises(NotConfigured, match="chat model"):
+        compared(services, tmp_path, ["rag, chat"], [Case.model_validate(PRICE)])
+
+
+def test_answers_of_a_model_are_replayed_from_a_file_without_it(services, tmp_path):
+    cases, said = [Case.model_validate(PRICE)], json.dumps({"can_answer": False, "answer": "x"})
+    first = compared(services, tmp_path, ["chat model alone"], cases, Said(text=said))
+    kept = replayed(tmp_path / "calls.jsonl")
+    again = Comparison(Pipelines(services, Structured(kept, kept.name)), kept, Answers(tmp_path / "other.jsonl"))
+    (found,) = again.run([ARM["chat model alone"]], cases, iter)
+    assert (found.as_composed, found.usage.calls) == (first[0].as_composed, 1)
+    (tmp_path / "none.jsonl").write_text("")
+    with pytest.raises(InvalidInput, match="0 models"):
+        replayed(tmp_path / "none.jsonl")
+
+
+def test_in_rag_labels_are_read_only_where_there_are_any():
+    case = Case.model_validate(PRICE)
+    assert request_for(ARM[RAG], case).labels == "auto"
+    assert request_for(ARM["rag, chat"], case).labels == "always"
+
+
+def test_the_nearest_tickets_are_shown_last_nearest_and_formats_tell_every_label(services, domain):
+    from adapters.data.rows import Row
+
+    rows = [
+        Row(str(n), text, "", {"queue": "sales"}, {})
+        for n, text in enumerate(("the app crashes", "invoice twice", "two invoices"))
+    ]
+    shown = nearest(rows, services.encoder.unit)("I got two invoices")
+    assert shown[-1][0] == "two invoices"
+    for told in FORMATS.values():
+        text = told(domain)
+        assert all(label in text for field in domain.fields.values() for label in field.names)
+
+
+def test_misspelling_keeps_words_and_is_always_the_same():
+    text = "The invoice arrived twice although payment succeeded immediately yesterday"
+    told = [consistency.misspelt(text, seed) for seed in range(20)]
+    assert told == [consistency.misspelt(text, seed) for seed in range(20)]
+    assert any(one != text for one in told)
+    assert all(sorted(one) == sorted(text) for one in told)
+
+
+def test_a_constant_answer_is_consistent_and_does_not_win(domain):
+    class Constant:
+        id = base_model = dataset = "constant"
+
+        def label_all(self, texts):
+            from adapters.classifier import Label
+
+            return [{n: Label(f.names[0], 1.0, False, ()) for n, f in domain.fields.items()} for _ in texts]
+
+    cases = load(domain, "dev")
+    found = consistency.measure(Constant(), cases, consistency.load(domain))
+    assert found.decisions > 100
+    assert found.in_all < 0.5
+    assert found.in_all == found.as_written == found.paraphrased
+
+
+def test_paraphrases_share_no_run_of_words_with_their_cases(domain):
+    cases = {c.id: c for c in load(domain, "dev")}
+    found = consistency.load(domain)
+    assert len(found) >= 40
+    for one in found:
+        known = _runs(f"{cases[one.case].ticket.subject} {cases[one.case].ticket.body}")
+        assert not any(known & _runs(f"{t.subject} {t.body}") for t in one.texts), one.case
+
+
+def _runs(text, size=8):
+    words = text.casefold().split()
+    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
+
+
+def answered():
+    """Two cases by two modes: hybrid right and wrong, RAG wrong twice."""
+    cases = [Case.model_validate(PRICE | {"id": name}) for name in ("a", "b")]
+    wrong = row(None, action="handoff", action_right=False, refused=True, facts_complete=False, claims=0)
+    rows = [replace(ROW, case="a"), replace(wrong, case="b", text="<script>alert(1)</script>")]
+    return cases, [*rows, *(replace(wrong, arm=RAG, case=c) for c in "ab")]
+
+
+def made(run=RUN):
+    cases, rows = answered()
+    return report(run, [ARM[HYBRID], ARM[RAG]], cases, rows, money.load(money.PRICES), 100)
+
+
+def test_a_report_says_what_ties_and_what_is_zero_by_construction():
+    found = made()
+    (useful, _) = found.paired
+    assert (useful.ours, useful.theirs, useful.difference.value) == (HYBRID, RAG, 0.5)
+    assert useful.verdict == "no difference shown", "two cases show nothing"
+    assert "ties with rag on useful" in "\n".join(pages.losses(found))
+    text = pages.as_markdown(found)
+    assert "Zero by construction" in text
+    assert "no difference shown" in text
+    assert found.causes == {"retrieval": 1}
+    assert pages.read_json(pages.as_json(found)) == found
+
+
+def test_what_customers_wrote_is_escaped_and_the_page_needs_nothing_else():
+    page = pages.as_html(made())
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert page.count("<svg") >= 5
+    assert page == pages.as_html(made()), "the same report gives the same bytes"
+
+
+def test_sealed_cases_are_not_shown_and_a_small_model_is_marked():
+    sealed = made(replace(RUN, cases="sealed"))
+    assert sealed.wrong == ()
+    page = pages.as_html(sealed)
+    assert "Team plan cost" not in page
+    assert "opened 4 times" in page
+    weak = made(replace(RUN, weak_chat=True, chat="local:smollm2"))
+    assert "very small one" in pages.as_html(weak)
+
+
+def test_a_loss_is_called_a_loss():
+    lost = Paired(HYBRID, RAG, "useful", Interval(-0.2, -0.3, -0.1), 0.001, 0.002, "worse", 40)
+    assert pages.losses(replace(made(), paired=(lost,))) == [
+        "hybrid loses to rag on useful: -0.200 [-0.300, -0.100], worse"
+    ]
+
+
+def test_two_runs_are_told_apart():
+    text = pages.differences(made(), made(replace(RUN, n=3)))
+    assert "The cases differ" in text
+    assert "| hybrid | 0.500 (+0.000)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["compare", "--modes", "magic"], "magic"),
+        (["compare", "--replay", "nothing.jsonl"], "nothing.jsonl"),
+        (["report", "nothing"], "no report"),
+        (["compare", "--prices", "nothing.yaml"], "nothing.yaml"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(arguments, told):
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code != 0
+    assert told in str(found.exception)
+
+
+@pytest.mark.slow
+def test_documents_published_in_the_middle_turn_the_answer_of_hybrid_and_of_nothing_learnt(domain):
+    turns = [t for t in freshness.load(domain) if t.before != t.after]
+    with apart(domain) as services:
+        arms = [ARM[HYBRID], ARM[TUNED]]
+        before = len(services.catalog.timeline().boundaries)
+        hybrid, tuned = freshness.compare(
+            Pipelines(services, None), arms, [t for t in turns if not t.publish.retract], iter
+        )
+        assert len(services.catalog.timeline().boundaries) == before, "what was published is taken back"
+    assert hybrid.both > hybrid.turns / 2
+    assert tuned.both == 0
+    assert {a.group for a in ARMS} == set(Group)
