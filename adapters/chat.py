@@ -1,7 +1,7 @@
 """Chat models behind LangChain's interface: any OpenAI-compatible endpoint, or a small model in this process.
 
 Both take `response_format` with a JSON schema and answer in it: an endpoint by its own constrained decoding, the local
-model by llguidance, which masks at every token what the schema does not allow. Decoding is greedy.
+model by llguidance, which tells what the schema forces and masks what it does not allow. Decoding is greedy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import ConfigDict, PrivateAttr, SecretStr
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, LogitsProcessor
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from adapters.pulled import gguf
 from domains.spec import NotConfigured
@@ -108,21 +108,53 @@ class LocalChat(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         read = self._tokens(messages, add_generation_prompt=True)
+        limit, form = int(kwargs.get("max_tokens", self.max_tokens)), kwargs.get("response_format")
         with self._turn, torch.inference_mode():
-            written = self.network.generate(
-                **read,
-                past_key_values=self._begun(messages),
-                max_new_tokens=int(kwargs.get("max_tokens", self.max_tokens)),
-                do_sample=False,
-                logits_processor=self._constraints(kwargs.get("response_format"), read["input_ids"].shape[1]),
-                pad_token_id=self.tokenizer.eos_token_id,
-            )
-        new = written[0][read["input_ids"].shape[1] :]
+            cache = self._begun(messages)
+            new = self._constrained(read["input_ids"], cache, form, limit) if form else self._free(read, cache, limit)
         usage = {"input_tokens": read["input_ids"].shape[1], "output_tokens": len(new)}
         usage["total_tokens"] = sum(usage.values())
         text = self.tokenizer.decode(new, skip_special_tokens=True)
         message = AIMessage(content=text, usage_metadata=usage)
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _free(self, read: Any, cache: DynamicCache, limit: int) -> list[int]:
+        """Tokens without a schema."""
+        written = self.network.generate(
+            **read,
+            past_key_values=cache,
+            max_new_tokens=limit,
+            do_sample=False,
+            pad_token_id=self.tokenizer.eos_token_id,
+        )
+        found: list[int] = written[0][read["input_ids"].shape[1] :].tolist()
+        return found
+
+    def _constrained(self, tokens: torch.Tensor, cache: DynamicCache, form: dict[str, Any], limit: int) -> list[int]:
+        """Tokens under a JSON schema: what it forces is written without asking the network, the rest is masked."""
+        schema = json.dumps(form["json_schema"]["schema"])
+        grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": False})
+        matcher = llguidance.LLMatcher(self.grammar_tokenizer, grammar)
+        written: list[int] = []
+        pending: list[int] = tokens[0, cache.get_seq_length() :].tolist()  # what the network has not read yet
+        while len(written) < limit and not matcher.is_stopped():
+            if not (chosen := matcher.compute_ff_tokens()):
+                logits = self.network(torch.tensor([pending]), past_key_values=cache, use_cache=True, logits_to_keep=1)
+                chosen, pending = [self._best(logits.logits[0, -1], matcher)], []
+            if chosen[-1] == self.tokenizer.eos_token_id:
+                break
+            matcher.consume_tokens(chosen)
+            written += chosen
+            pending += chosen
+        return written[:limit]
+
+    def _best(self, logits: torch.Tensor, matcher: llguidance.LLMatcher) -> int:
+        """The likeliest token among those that the grammar allows next."""
+        # llguidance.torch would bring torch.compile, and with it a C++ compiler, for these three lines.
+        mask = llguidance.numpy.allocate_token_bitmask(1, logits.shape[-1])
+        llguidance.numpy.fill_next_token_bitmask(matcher, mask, 0)
+        allowed = np.unpackbits(mask.view(np.uint8), axis=1, count=logits.shape[-1], bitorder="little")[0]
+        return int(logits.masked_fill(torch.from_numpy(allowed == 0), -torch.inf).argmax())
 
     def _tokens(self, messages: list[BaseMessage], **options: bool) -> Any:
         turns = [{"role": _ROLES[m.type], "content": str(m.content)} for m in messages]
@@ -138,27 +170,3 @@ class LocalChat(BaseChatModel):
             self._read = dict(list(self._read.items())[1 - _INSTRUCTIONS :])
             self._read[key] = self.network(tokens, past_key_values=DynamicCache(), use_cache=True).past_key_values
         return copy.deepcopy(self._read[key])
-
-    def _constraints(self, response_format: dict[str, Any] | None, prompt_tokens: int) -> list[LogitsProcessor]:
-        if response_format is None:
-            return []
-        schema = json.dumps(response_format["json_schema"]["schema"])
-        grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": False})
-        return [_Constrained(llguidance.LLMatcher(self.grammar_tokenizer, grammar), prompt_tokens)]
-
-
-class _Constrained(LogitsProcessor):  # type: ignore[misc]
-    """Leaves of each step's logits those of tokens that the grammar allows next."""
-
-    def __init__(self, matcher: llguidance.LLMatcher, prompt_tokens: int) -> None:
-        self._matcher, self._read = matcher, prompt_tokens
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        for token in input_ids[0, self._read :].tolist():
-            self._matcher.consume_token(token)
-        self._read = input_ids.shape[1]
-        # llguidance.torch would bring torch.compile, and with it a C++ compiler, for these three lines.
-        mask = llguidance.numpy.allocate_token_bitmask(1, scores.shape[-1])
-        llguidance.numpy.fill_next_token_bitmask(self._matcher, mask, 0)
-        allowed = np.unpackbits(mask.view(np.uint8), axis=1, count=scores.shape[-1], bitorder="little")
-        return scores.masked_fill(torch.from_numpy(allowed == 0).to(scores.device), -torch.inf)
