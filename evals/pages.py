@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from domains.spec import InvalidInput
-from evals.arms import HYBRID, HYBRID_CHAT, RAG, RAG_CHAT, Group
+from evals.arms import HYBRID, RAG, RAG_CHAT, Group
 from evals.charts import drawn
 from evals.intervals import Interval
 from evals.report import ArmFigures, Report
@@ -134,7 +134,7 @@ def losses(report: Report) -> list[str]:
     """The comparisons in which hybrid is not shown to be better, in words."""
     told = []
     for pair in report.paired:
-        if pair.ours in (HYBRID, HYBRID_CHAT) and pair.verdict != "better":
+        if not pair.theirs.startswith("oracle") and pair.verdict != "better":
             word = "loses to" if pair.verdict == "worse" else "ties with"
             told.append(f"{pair.ours} {word} {pair.theirs} on {pair.figure}: {signed(pair.difference)}, {pair.verdict}")
     return told

@@ -32,6 +32,11 @@ class Circumstances:
         self._domain = domain
         self._read = lru_cache(maxsize=_MOST_KEPT)(self._read_unit)
 
+    def keep(self, units: Sequence[Unit]) -> None:
+        """Read units before anybody asks for them."""
+        for unit in units:
+            self._read(unit.text, unit.is_row)
+
     def wanted(self, asked: Question, given: Slots, units: Sequence[Unit]) -> Slots:
         """What is known of the slots: the question's own words come before ticket and context (`given`)."""
         named = {**slots_in(asked.text, self._domain), **given, **outright(asked.text, self._domain)}

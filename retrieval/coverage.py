@@ -44,10 +44,14 @@ class Coverage:
         """The text with the synonyms of its words behind it: what a lexical search looks for."""
         return self._wording.expanded(text)
 
+    def keep(self, units: Sequence[Unit]) -> None:
+        """Read the words of units before anybody asks for them."""
+        self._wording.keep(frozenset().union(*(self._held(unit) for unit in units)))
+
     def of(self, view: View, texts: Sequence[str], units: Sequence[Unit]) -> list[list[float]]:
         """For each text the share of its words that each unit holds or comes near to; 0..1, (texts, units)."""
         weights = [self._weights(view, text) for text in texts]
-        held = [self._terms(f"{u.in_context} {u.version.title}") for u in units]
+        held = [self._held(unit) for unit in units]
         near = self._wording.nearness(frozenset().union(*weights), frozenset().union(*held))
         return [[_share(weighted, terms, near) for terms in held] for weighted in weights]
 
@@ -64,6 +68,9 @@ class Coverage:
         found = self._lexical.statistics(view, frozenset().union(*terms.values()))
         counts = {term: min(sum(found[m] for m in members), passages) for term, members in terms.items()}
         return {t: idf(count, passages) * (_WEAK if t in WEAK else 1.0) for t, count in counts.items()}
+
+    def _held(self, unit: Unit) -> frozenset[str]:
+        return self._terms(f"{unit.in_context} {unit.version.title}")
 
     def _read_words(self, view: View) -> frozenset[str]:
         return frozenset(w for c in view.by_content for p in self._catalog.passages(c) for w in words(p.in_context))

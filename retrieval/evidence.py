@@ -95,12 +95,15 @@ class Selector:
         return replace(self._found(view, mended, hits, given), question=question, hits=hits)
 
     def warm(self, view: View, stop: Callable[[], bool]) -> None:
-        """Embed the units of a view, until told to stop, so that the first replies need not wait for that."""
+        """Read and embed the units of a view, until told to stop, so that the first replies need not wait for that."""
         for content, versions in view.by_content.items():
             if stop():
                 return
             hits = [Hit(passage, versions[0], 0.0) for passage in self._retriever.catalog.passages(content)]
-            self.relevance.keep([u.in_context for hit in hits for u in units_of(hit)])
+            units = [unit for hit in hits for unit in units_of(hit)]
+            self.relevance.keep([unit.in_context for unit in units])
+            self._coverage.keep(units)
+            self._circumstances.keep(units)
 
     def units(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots | None = None) -> list[Unit]:
         """The units of passages that say anything to the question, best first."""

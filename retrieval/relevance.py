@@ -23,6 +23,11 @@ class Kept:
     def __len__(self) -> int:
         return len(self._known)
 
+    def keep(self, texts: Sequence[str]) -> None:
+        """Embed before anybody asks; nothing where it would be too much to keep."""
+        if texts and len(self) + len(texts) <= _MOST_KEPT:
+            self(texts)
+
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors: (texts, dimensions)."""
         if len(self._known) > _MOST_KEPT:
@@ -72,8 +77,8 @@ class Relevance:
     def keep(self, units: Sequence[str]) -> None:
         """Embed units before anybody asks for them; as many as are kept."""
         for kept in (self._plain, self._trained):
-            if kept is not None and len(kept) + len(units) <= _MOST_KEPT:
-                kept(units)
+            if kept is not None:
+                kept.keep(units)
 
     def alike(self, one: str, other: str) -> float:
         """The cosine of two units: do they speak of the same thing?"""

@@ -9,17 +9,16 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 from langchain_core.embeddings import Embeddings
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from domains.spec import Domain
 from retrieval.lexical import tokens
+from retrieval.relevance import Kept
 from retrieval.slots import slot_pattern
 
 _NEAR = 0.62  # cosine of two single words from which on the one stands in for the other
-_MOST_KEPT = 50_000
 # Words that say how somebody asks, and little of what: they weigh a quarter.
 WEAK = frozenset(
     tokens(
@@ -41,7 +40,7 @@ class Wording:
     """
 
     def __init__(self, domain: Domain, embedder: Embeddings, english: Collection[str]) -> None:
-        self._embedder, self._english = embedder, english
+        self._english = english
         self._substitutes = [(slot_pattern(s.values), None) for s in domain.slots.values()]
         self._slots = {w.casefold(): v for s in domain.slots.values() for v, ws in s.values.items() for w in (v, *ws)}
         self._synonyms = {word.casefold(): group[0] for group in domain.synonyms for word in group}
@@ -49,7 +48,7 @@ class Wording:
             tokens(group[0])[0]: frozenset(t for word in group for t in tokens(word)) for group in domain.synonyms
         }
         self._phrases = re.compile(_any_of(self._synonyms), re.I) if self._synonyms else None
-        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
+        self._vectors = Kept(embedder)
 
     def terms(self, text: str) -> list[str]:
         """Stemmed content words, synonyms and the words of a slot value told as one."""
@@ -85,25 +84,19 @@ class Wording:
 
         return re.sub(r"[^\W\d_]+", mend, text)
 
+    def keep(self, terms: Collection[str]) -> None:
+        """Embed words before anybody asks for them; as many as are kept."""
+        self._vectors.keep(sorted(terms))
+
     def nearness(self, terms: Iterable[str], others: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
         """Term -> those of `others` that come near it -> how near, 0..1."""
         rows, columns = sorted(set(terms)), sorted(set(others))
         found: dict[str, dict[str, float]] = {}
         if rows and columns:
-            cosines = self._embed(rows) @ self._embed(columns).T  # (terms, others)
+            cosines = self._vectors(rows) @ self._vectors(columns).T  # (terms, others)
             for i, j in np.argwhere(cosines >= _NEAR):
                 found.setdefault(rows[i], {})[columns[j]] = round(float(cosines[i, j]), 3)
         return found
-
-    def _embed(self, words: list[str]) -> npt.NDArray[np.float32]:
-        """Unit vectors of single words: (words, dimensions)."""
-        new = [word for word in words if word not in self._vectors]
-        if len(self._vectors) + len(new) > _MOST_KEPT:
-            self._vectors, new = {}, words
-        if new:
-            vectors = np.asarray(self._embedder.embed_documents(new), dtype=np.float32)
-            self._vectors |= dict(zip(new, vectors, strict=True))
-        return np.stack([self._vectors[word] for word in words])
 
 
 def _any_of(phrases: Iterable[str]) -> str:
