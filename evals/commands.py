@@ -31,7 +31,9 @@ def evals() -> None:
 @app.command()
 def run(
     domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
-    cases: Annotated[str, typer.Option(help="dev, or sealed, which is opened to report and never to tune.")] = "dev",
+    cases: Annotated[
+        str, typer.Option(help="dev, a .jsonl of your own, or sealed, which is opened to report and never to tune.")
+    ] = "dev",
     mode: Annotated[
         str, typer.Option(help="hybrid or tuned; rag or prompt where FORMFACT_LLM names a chat model.")
     ] = "hybrid",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +37,9 @@ _CHAT_CASES = 40  # of a consistency row that asks a chat model
 _WEAK = ("local:smollm2",)  # models so small that their rows are no evidence
 
 DomainOption = Annotated[str, typer.Option(help="A folder of domains/, or a path.")]
-Cases = Annotated[str, typer.Option(help="dev, or sealed, which is opened to report and never to tune.")]
+Cases = Annotated[
+    str, typer.Option(help="dev, a .jsonl of your own, or sealed, which is opened to report and never to tune.")
+]
 Out = Annotated[Path, typer.Option(help="Folder for answers, calls and the report; a run cut off goes on from it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -118,6 +120,37 @@ def report(
         Console().print(Markdown(pages.differences(found, pages.read(_json_of(diff)))))
     else:
         Console().print(Markdown(pages.as_markdown(found)))
+
+
+@app.command()
+def init(
+    tickets: Annotated[Path, typer.Argument(help="Past tickets: .csv or .jsonl with body or text.")],
+    domain: DomainOption = "support",
+    out: Annotated[Path, typer.Option(help="Where the cases are written; an existing file is left alone.")] = Path(
+        "cases.jsonl"
+    ),
+    audience: Annotated[str, typer.Option(help="Who asks.")] = "public",
+    as_of: Annotated[str | None, typer.Option(help="Day at which tickets are answered; default: today.")] = None,
+) -> None:
+    """Turn past tickets into eval cases to annotate; personal data is taken out.
+
+    `formfact evals run` refuses a case until its tag `annotate` is replaced.
+
+    Example: `formfact evals init tickets.csv --out cases.jsonl`
+    """
+    from evals.own import cases_of
+
+    if out.exists():
+        raise InvalidInput(f"{out} exists.", "Name another file with --out.", "out")
+    try:
+        day = date.fromisoformat(as_of) if as_of else datetime.now(UTC).date()
+    except ValueError:
+        raise InvalidInput(f"--as-of: `{as_of}` is no day.", "Say it as 2026-11-20.", "as_of") from None
+    made = [json.dumps(case, ensure_ascii=False) for case in cases_of(tickets, load_domain(domain), day, audience)]
+    out.write_text("\n".join(made) + "\n", encoding="utf-8")
+    Console().print(
+        f"{len(made)} cases in {out}. In each: say what is right under `expect`, and replace the tag `annotate`."
+    )
 
 
 @app.command()

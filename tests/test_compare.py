@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from typer.testing import CliRunner
@@ -13,10 +14,11 @@ from domains.spec import InvalidInput, NotConfigured
 from evals import consistency, freshness, money, pages
 from evals.answers import Answers
 from evals.arms import ARMS, HYBRID, RAG, TUNED, Group
-from evals.cases import Case, load
+from evals.cases import Case, load, read
 from evals.compare import Comparison
 from evals.compare_commands import app
 from evals.intervals import Interval
+from evals.own import cases_of
 from evals.pipelines import Pipelines, request_for
 from evals.prompting import FORMATS, nearest
 from evals.recorded import Recorded, replayed
@@ -256,3 +258,41 @@ def test_documents_published_in_the_middle_turn_the_answer_of_hybrid_and_of_noth
     assert hybrid.both > hybrid.turns / 2
     assert tuned.both == 0
     assert {a.group for a in ARMS} == set(Group)
+
+
+CSV = """id,subject,body,channel,plan,labels.queue
+o-1,Price?,"Hi, I am Anna (anna@example.com). What does Team cost?",email,Team,sales
+,,is there an app for windows,chat,,
+"""
+
+
+def test_past_tickets_become_cases_to_annotate(tmp_path, domain):
+    (tmp_path / "t.csv").write_text(CSV)
+    out = tmp_path / "cases.jsonl"
+    arguments = ["init", str(tmp_path / "t.csv"), "--out", str(out), "--as-of", "2026-11-20"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    first, second = (json.loads(line) for line in out.read_text().splitlines())
+    assert "anna@example.com" not in first["ticket"]["body"]
+    assert (first["customer"], first["expect"]["labels"]) == ({"plan": "Team"}, {"queue": "sales"})
+    assert second["id"] == "t.csv-3"
+    with pytest.raises(InvalidInput, match="not annotated"):
+        read(out, domain)
+    out.write_text(out.read_text().replace('"annotate"', '"plain"'))
+    assert len(load(domain, str(out))) == 2
+    again = CliRunner().invoke(app, arguments)
+    assert "exists" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,body\na,\n", "no text"),
+        ("id,body\na,x\na,y\n", "twice"),
+        ("body,labels.queue\nx,nowhere\n", "nowhere"),
+        ("name\nx\n", "no text"),
+    ],
+)
+def test_a_table_that_is_no_table_of_tickets_is_refused(tmp_path, domain, text, told):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InvalidInput, match=told):
+        list(cases_of(tmp_path / "t.csv", domain, date(2026, 11, 20), "public"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters.data.rows import FACETS, Fields, Row, check, lines, row_of
+from adapters.data.rows import Fields, Row, check, lines, row_of
 from domains.spec import InvalidInput, UnsupportedMedia
 
 
@@ -36,7 +36,7 @@ def sourced(path: Path, fields: Fields | None, rights: str) -> tuple[Sourced, ..
         InvalidInput: a row is broken or outside the taxonomy, an id stands twice, or nobody states the rights.
     """
     found: dict[str, Sourced] = {}
-    raws = list(_raw(path))
+    raws = list(raw_rows(path))
     known = fields or _taxonomy(raws, path)
     for where, raw in raws:
         row = row_of({"id": where, **raw}, where)
@@ -99,7 +99,13 @@ def _taxonomy(raws: list[tuple[str, dict[str, Any]]], path: Path) -> Fields:
     return {name: tuple(sorted(values)) for name, values in seen.items()}
 
 
-def _raw(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def raw_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a `.jsonl` or `.csv` as they stand, each with where that is.
+
+    Raises:
+        UnsupportedMedia: another kind of file.
+        InvalidInput: the file cannot be read.
+    """
     match path.suffix:
         case ".jsonl":
             yield from lines(path)
@@ -114,11 +120,7 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file, strict=True), start=2):
                 labels = {k.removeprefix("labels."): v for k, v in row.items() if k and k.startswith("labels.") and v}
-                plain = {
-                    k: row[k]
-                    for k in ("id", "subject", "body", "text", "group", "output", "rights", *FACETS)
-                    if row.get(k)
-                }
+                plain = {k: row[k] for k in row if k and row[k] and not k.startswith("labels.")}
                 yield f"{path.name}:{number}", {**plain, "labels": labels}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path.name} cannot be read: {error}.", "Give a UTF-8 CSV with a header.") from None
