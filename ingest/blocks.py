@@ -84,7 +84,7 @@ def cut(blocks: Sequence[Block]) -> tuple[Span, ...]:
             close()
             spans.append(Span(piece.start, piece.end, _heading(piece.path), "row"))
             continue
-        if sum(p.words for p in group) + piece.words > PASSAGE_WORDS:
+        if group and not _joins(group, piece, spans[-1].end if spans else 0):
             close()
         group.append(piece)
     close()
@@ -124,12 +124,28 @@ def _read(blocks: Sequence[Block]) -> Iterator[_Piece]:
                 yield _Piece(first, last, len(line[first - start : last - start].split()), path)
 
 
+def _joins(group: Sequence[_Piece], piece: _Piece, taken: int) -> bool:
+    """May a piece stand with others? Not too many words, and not from a heading on behind which another passage stands.
+
+    `taken`: where the last passage ends.
+    """
+    if sum(p.words for p in (*group, piece)) > PASSAGE_WORDS:
+        return False
+    own = _unshared([*group, piece])
+    return not own or own[0].start >= taken
+
+
 def _joined(group: Sequence[_Piece]) -> Span:
     """One passage under the headings that its pieces share; it begins with the first heading that they do not."""
-    first = group[0]
-    shared = [h for h in first.path if all(h in piece.path for piece in group)]
-    own = first.path[len(shared) :]
+    first, own = group[0], _unshared(group)
+    shared = first.path[: len(first.path) - len(own)]
     return Span(own[0].start if own else first.start, group[-1].end, _heading(shared), "prose")
+
+
+def _unshared(group: Sequence[_Piece]) -> tuple[_Heading, ...]:
+    """The headings above the first piece that are not above all."""
+    first = group[0]
+    return tuple(h for h in first.path if not all(h in piece.path for piece in group))
 
 
 def _heading(path: Sequence[_Heading]) -> str:

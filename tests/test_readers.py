@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from itertools import pairwise
 
 import docx
 import pytest
@@ -15,7 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
 from domains.spec import InvalidInput, UnsupportedMedia
-from ingest.blocks import cut, render, with_title
+from ingest.blocks import Block, cut, render, with_title
 from ingest.readers import read
 from retrieval.contents import passages_of
 from retrieval.retriever import Hit
@@ -176,6 +177,8 @@ def test_passages_are_cut_at_headings_rows_and_length_and_offsets_hold():
     assert all(len(text[s.start : s.end].split()) <= 120 for s in long)
     joined = " ".join(text[s.start : s.end] for s in long)
     assert joined.count("six words") == 80, "nothing is lost between passages"
+    after = cut([*blocks, Block("heading", "Last", 2), Block("paragraph", "The end.")])
+    assert all(one.end <= other.start for one, other in pairwise(after)), "a rest of a long section begins no heading"
 
 
 def test_short_sections_are_one_passage_and_each_unit_keeps_its_headings():
@@ -193,6 +196,17 @@ def test_short_sections_are_one_passage_and_each_unit_keeps_its_headings():
         ("Vault > Restores", "Nine hours."),
     ]
     assert all(text[u.start : u.end] == u.text for u in found)
+
+
+def test_a_row_stands_in_no_other_passage():
+    text = (
+        "# Keys\n\n## Life\n\n| Key | Life |\n| --- | --- |\n| A | for ever |\n\nKeep it safe.\n\n## Loss\n\nTell us.\n"
+    )
+    blocks = read("a.md", text.encode())
+    spans = cut(blocks)
+    assert [s.kind for s in spans] == ["row", "prose", "prose"]
+    assert all(one.end <= other.start for one, other in pairwise(spans))
+    assert [s.heading for s in spans] == ["Keys > Life", "Keys > Life", "Keys > Loss"]
 
 
 def test_a_file_without_a_heading_takes_its_title():
