@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, ValidationError
 
-from domains.spec import Unavailable
+from domains.spec import NotConfigured, Unavailable
 
 _FAILURES, _PAUSE = 3, 30  # after so many calls in a row that failed, seconds without another
 T = TypeVar("T", bound=BaseModel)
@@ -26,18 +26,21 @@ class Structured:
     def __init__(self, model: BaseChatModel, name: str) -> None:
         self.name = name
         self._model = model
-        self._breaker = pybreaker.CircuitBreaker(fail_max=_FAILURES, reset_timeout=_PAUSE)
+        self._breaker = pybreaker.CircuitBreaker(fail_max=_FAILURES, reset_timeout=_PAUSE, exclude=[NotConfigured])
 
     def ask(self, instruction: str, asked: str, schema: dict[str, Any], read: type[T]) -> T:
         """One answer, decoded under `schema` and read as `read`.
 
         Raises:
             Unavailable: the model does not answer, or not in the schema.
+            NotConfigured: there is no model to ask.
         """
         model = self._model.bind(response_format=schema_format(read.__name__.strip("_").lower(), schema))
         try:
             said = self._breaker.call(model.invoke, [SystemMessage(instruction), HumanMessage(asked)])
             return read.model_validate_json(str(said.content))
+        except NotConfigured:
+            raise
         except ValidationError:
             raise Unavailable(f"{self.name} did not answer in the schema.", "Raise FORMFACT_LLM_MAX_TOKENS?") from None
         except Exception as error:  # clients raise what they like; the caller does without

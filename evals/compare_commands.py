@@ -25,15 +25,17 @@ from domains.spec import InvalidInput, load_domain
 if TYPE_CHECKING:
     from domains.spec import Domain
     from evals.arms import Arm
+    from evals.cases import Case
+    from evals.money import Prices
     from evals.pipelines import Pipelines
     from evals.recorded import Recorded
-    from evals.report import Run
+    from evals.report import Report, Run
     from service.desk import Desk
+    from service.settings import Settings
 
 app = typer.Typer()
 
 _TOKENS = 96  # of one answer of a chat model
-_CHAT_CASES = 40  # of a consistency row that asks a chat model
 _WEAK = ("local:smollm2",)  # models so small that their rows are no evidence
 
 DomainOption = Annotated[str, typer.Option(help="A folder of domains/, or a path.")]
@@ -68,32 +70,17 @@ def compare(
 
     `FORMFACT_LLM_URL=http://127.0.0.1:8001/v1 formfact evals compare --llm openai:MODEL`
     """
-    from adapters.structured import Structured
-    from evals import freshness, money, pages
+    from evals import money, pages
     from evals.cases import load
-    from evals.compare import Comparison, opened
-    from evals.pipelines import Pipelines
     from evals.recorded import recorded, replayed
-    from evals.report import report
-    from evals.run import apart
     from service.settings import Settings
 
     spec, bill = load_domain(domain), money.load(prices or money.PRICES)
     told = Settings(domain=str(spec.folder), llm_max_tokens=_TOKENS)
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
-    arms = _chosen(modes, ablations, kept is not None)
-    wanted = load(spec, cases)[:limit]
-    chat = Structured(kept, kept.name) if kept else None
-    with apart(spec, settings.model_copy(update={"llm": ""}), chat) as services:
-        pipelines = Pipelines(services, chat)
-        answered = Comparison(pipelines, kept, opened(out)).run(arms, wanted, _shown("Answering"))
-        steady = _consistency(pipelines, arms, spec, limit)
-        turns = freshness.load(spec)[:limit]
-        fresh = freshness.compare(pipelines, _modes(arms), turns, _shown("Publishing and asking again"))
-        labelled = len(pipelines.labelled)
-    run = _run(spec, cases, len(wanted), kept)
-    found = report(run, arms, wanted, answered, bill, labelled, fresh, steady)
+    arms, wanted = _chosen(modes, ablations, kept is not None), load(spec, cases)[:limit]
+    found = _compared(_run(spec, cases, len(wanted), kept), settings, arms, wanted, kept, bill, out)
     (out / "report.json").write_text(pages.as_json(found) + "\n", encoding="utf-8")
     (out / "report.md").write_text(pages.as_markdown(found), encoding="utf-8")
     (out / "report.html").write_text(pages.as_html(found), encoding="utf-8")
@@ -241,6 +228,33 @@ def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
         yield Local(services)
 
 
+def _compared(
+    run: Run,
+    settings: Settings,
+    arms: Sequence[Arm],
+    cases: Sequence[Case],
+    kept: Recorded | None,
+    bill: Prices,
+    out: Path,
+) -> Report:
+    """Answer, then measure what needs more than the cases; one service for all of it, with a state of its own."""
+    from adapters.structured import Structured
+    from evals import freshness
+    from evals.compare import Comparison, opened
+    from evals.pipelines import Pipelines
+    from evals.report import report
+    from evals.run import apart
+
+    chat, domain = Structured(kept, kept.name) if kept else None, load_domain(settings.domain)
+    with apart(domain, settings.model_copy(update={"llm": ""}), chat) as services:
+        pipelines = Pipelines(services, chat)
+        answered = Comparison(pipelines, kept, opened(out)).run(arms, cases, _shown("Answering"))
+        steady = _consistency(pipelines, arms, domain, len(cases))
+        turns = freshness.load(domain)[: len(cases)]
+        fresh = freshness.compare(pipelines, _modes(arms), turns, _shown("Publishing and asking again"))
+        return report(run, arms, cases, answered, bill, len(pipelines.labelled), fresh, steady)
+
+
 def _json_of(run: Path) -> Path:
     return run / "report.json" if run.is_dir() else run
 
@@ -264,17 +278,17 @@ def _modes(arms: Sequence[Arm]) -> list[Arm]:
     return [arm for arm in arms if arm.group is Group.MODE]
 
 
-def _consistency(pipelines: Pipelines, arms: Sequence[Arm], domain: Domain, limit: int | None) -> list[Any]:
-    """Of every label source among the arms; a chat model labels a seeded draw, since each variant is a call."""
+def _consistency(pipelines: Pipelines, arms: Sequence[Arm], domain: Domain, limit: int) -> list[Any]:
+    """Of the label sources among the arms; of the prompted ones the plain one, since each variant is a call."""
     from evals import consistency
     from evals.arms import Labels
     from evals.cases import load
 
     cases, paraphrases = load(domain, "dev"), consistency.load(domain)[:limit]
     found = []
-    for source in dict.fromkeys(arm.labels for arm in arms if arm.labels not in (Labels.NONE, Labels.ORACLE)):
-        classifier = pipelines.classifier(source)
-        found.append(consistency.measure(classifier, cases, paraphrases))
+    for source in _shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in arms))):
+        if source not in (Labels.NONE, Labels.ORACLE, Labels.EXAMPLES):
+            found.append(consistency.measure(pipelines.classifier(source), cases, paraphrases))
     return found
 
 

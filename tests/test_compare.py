@@ -109,6 +109,9 @@ def test_answers_of_a_model_are_replayed_from_a_file_without_it(services, tmp_pa
     again = Comparison(Pipelines(services, Structured(kept, kept.name)), kept, Answers(tmp_path / "other.jsonl"))
     (found,) = again.run([ARM["chat model alone"]], cases, iter)
     assert (found.as_composed, found.usage.calls) == (first[0].as_composed, 1)
+    other = [Case.model_validate(PRICE | {"ticket": {"body": "Which cards do you take?"}})]
+    with pytest.raises(NotConfigured, match="holds no answer"):
+        again.run([ARM["chat model alone"]], other, iter)
     (tmp_path / "none.jsonl").write_text("")
     with pytest.raises(InvalidInput, match="0 models"):
         replayed(tmp_path / "none.jsonl")
