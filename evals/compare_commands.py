@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,12 @@ from rich.table import Table
 from domains.spec import InvalidInput, load_domain
 
 if TYPE_CHECKING:
+    from adapters.structured import Structured
     from domains.spec import Domain
+    from evals.answers import Answered
     from evals.arms import Arm
     from evals.cases import Case
+    from evals.judge import Judged
     from evals.money import Prices
     from evals.pipelines import Pipelines
     from evals.recorded import Recorded
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _TOKENS = 96  # of one answer of a chat model
+_CHAT_CASES = 40  # of what asks a chat model many times over
 _WEAK = ("local:smollm2",)  # models so small that their rows are no evidence
 
 DomainOption = Annotated[str, typer.Option(help="A folder of domains/, or a path.")]
@@ -58,6 +63,7 @@ def compare(
     limit: Annotated[int | None, typer.Option(min=1, help="So many cases, from the first.")] = None,
     ablations: Annotated[bool, typer.Option(help="Other label and answer sources, and upper bounds.")] = True,
     prices: Annotated[Path | None, typer.Option(help="Price list; default: evals/prices.yaml.")] = None,
+    judge: Annotated[bool, typer.Option("--judge", help="Ask the chat model for a second opinion.")] = False,
     out: Out = Path("comparison"),
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +86,7 @@ def compare(
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
     arms, wanted = _chosen(modes, ablations, kept is not None), load(spec, cases)[:limit]
-    found = _compared(_run(spec, cases, len(wanted), kept), settings, arms, wanted, kept, bill, out)
+    found = _compared(_run(spec, cases, len(wanted), kept), settings, arms, wanted, kept, bill, judge, out)
     (out / "report.json").write_text(pages.as_json(found) + "\n", encoding="utf-8")
     (out / "report.md").write_text(pages.as_markdown(found), encoding="utf-8")
     (out / "report.html").write_text(pages.as_html(found), encoding="utf-8")
@@ -235,24 +241,31 @@ def _compared(
     cases: Sequence[Case],
     kept: Recorded | None,
     bill: Prices,
+    judge: bool,
     out: Path,
 ) -> Report:
     """Answer, then measure what needs more than the cases; one service for all of it, with a state of its own."""
     from adapters.structured import Structured
-    from evals import freshness
+    from evals import freshness, inspect_log, prompting
     from evals.compare import Comparison, opened
     from evals.pipelines import Pipelines
-    from evals.report import report
+    from evals.report import Beside, report
     from evals.run import apart
 
     chat, domain = Structured(kept, kept.name) if kept else None, load_domain(settings.domain)
     with apart(domain, settings.model_copy(update={"llm": ""}), chat) as services:
         pipelines = Pipelines(services, chat)
         answered = Comparison(pipelines, kept, opened(out)).run(arms, cases, _shown("Answering"))
-        steady = _consistency(pipelines, arms, domain, len(cases))
         turns = freshness.load(domain)[: len(cases)]
-        fresh = freshness.compare(pipelines, _modes(arms), turns, _shown("Publishing and asking again"))
-        return report(run, arms, cases, answered, bill, len(pipelines.labelled), fresh, steady)
+        beside = Beside(
+            consistency=_consistency(pipelines, arms, domain, len(cases)),
+            formats=prompting.measured(domain, chat, _draw(cases), _shown("Other prompts")) if chat else (),
+            judged=_judged(domain, chat, cases, answered) if chat and judge else None,
+            freshness=freshness.compare(pipelines, _modes(arms), turns, _shown("Publishing and asking again")),
+        )
+    found = report(run, arms, cases, answered, bill, len(pipelines.labelled), beside)
+    inspect_log.write(out / "inspect", run, found.arms, cases, answered)
+    return found
 
 
 def _json_of(run: Path) -> Path:
@@ -290,6 +303,21 @@ def _consistency(pipelines: Pipelines, arms: Sequence[Arm], domain: Domain, limi
         if source not in (Labels.NONE, Labels.ORACLE, Labels.EXAMPLES):
             found.append(consistency.measure(pipelines.classifier(source), cases, paraphrases))
     return found
+
+
+def _draw(cases: Sequence[Case]) -> Sequence[Case]:
+    """Forty cases, always the same ones: for what asks a chat model many times over."""
+    return random.Random(0).sample(list(cases), min(_CHAT_CASES, len(cases)))  # noqa: S311 -- no secret depends on it
+
+
+def _judged(domain: Domain, chat: Structured, cases: Sequence[Case], answered: Sequence[Answered]) -> Judged:
+    """Hybrid against RAG, on forty cases."""
+    from evals.arms import HYBRID, RAG
+    from evals.judge import judged
+
+    by_key = {(row.arm, row.case): row for row in answered}
+    pairs = [(c, by_key[HYBRID, c.id], by_key[RAG, c.id]) for c in _draw(cases) if (RAG, c.id) in by_key]
+    return judged(domain, chat, pairs, _shown("Judging"))
 
 
 def _run(domain: Domain, cases: str, n: int, chat: Recorded | None) -> Run:

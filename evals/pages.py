@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
@@ -67,6 +68,7 @@ def as_html(report: Report) -> str:
         causes=sorted(report.causes.items(), key=lambda item: -item[1]),
         break_even_text=_break_even(report),
         signed=signed,
+        formats_median=median(f.right for f in report.formats) if report.formats else 0.0,
     )
 
 

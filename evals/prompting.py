@@ -6,14 +6,19 @@ The effort is written down in `docs/evals.md`: prompts and the number of example
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from adapters.baselines import Embed
 from adapters.data.rows import Row
-from adapters.prompted import Examples, taxonomy
-from domains.spec import Domain
+from adapters.prompted import Examples, Prompted, taxonomy
+from adapters.structured import Structured
+from domains.spec import Domain, Unavailable
+from evals.cases import Case
+from service.reply import RespondRequest
+from service.ticket import scrub
 
 _SHOWN = 3  # labelled tickets before the one that is asked about
 _LONGEST = 400  # characters of an example
@@ -60,3 +65,30 @@ FORMATS: Mapping[str, Callable[[Domain], str]] = {
     "table": _as_table,
     "JSON": _as_json,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How right prompted labels are under one format; share of expected labels, 0..1."""
+
+    name: str
+    decisions: int
+    right: float
+
+
+def measured(
+    domain: Domain, chat: Structured, cases: Sequence[Case], track: Callable[[Sequence[str]], Iterator[str]]
+) -> tuple[Format, ...]:
+    """Label the same cases under every format; a call that fails is wrong in all its labels."""
+    return tuple(_measured(name, Prompted(domain, chat, FORMATS[name]), cases) for name in track(list(FORMATS)))
+
+
+def _measured(name: str, prompted: Prompted, cases: Sequence[Case]) -> Format:
+    right = []
+    for case in cases:
+        try:
+            labels = prompted.label(scrub(RespondRequest(ticket=case.ticket).as_ticket()).model_text)
+        except Unavailable:
+            labels = {}
+        right += [field in labels and labels[field].value == value for field, value in case.expect.labels.items()]
+    return Format(name, len(right), float(np.mean(right)) if right else 0.0)

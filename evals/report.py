@@ -18,7 +18,9 @@ from evals.causes import cause
 from evals.consistency import Consistent
 from evals.freshness import Fresh
 from evals.intervals import Interval, of_difference, of_mean
+from evals.judge import Judged
 from evals.money import Cost, Prices, break_even, cost
+from evals.prompting import Format
 from evals.significance import cases_needed, holm, verdict
 
 # Who is compared with whom: equal composers first, which is the headline.
@@ -137,6 +139,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What is measured apart from the cases."""
+
+    freshness: Sequence[Fresh] = ()  # of the modes
+    consistency: Sequence[Consistent] = ()  # of label sources
+    formats: Sequence[Format] = ()  # of prompted labels, where there is a chat model
+    judged: Judged | None = None  # where a judge was asked for
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a comparison found."""
 
@@ -150,6 +162,8 @@ class Report:
     fields: tuple[Field, ...]
     freshness: tuple[Fresh, ...]
     consistency: tuple[Consistent, ...]
+    formats: tuple[Format, ...]  # of prompted labels
+    judged: Judged | None
     currency: str
     interval_tickets: float
     break_even: dict[str, float | None]  # arm -> tickets an interval from which on hybrid is cheaper
@@ -166,8 +180,7 @@ def report(
     answered: Sequence[Answered],
     prices: Prices,
     labelled: int,
-    freshness: Sequence[Fresh] = (),
-    consistency: Sequence[Consistent] = (),
+    beside: Beside,
 ) -> Report:
     """Compute a report.
 
@@ -178,8 +191,7 @@ def report(
         answered: every arm's answer to every case.
         prices: see `evals.money`.
         labelled: tickets that were labelled to learn from.
-        freshness: of the modes, where it was measured.
-        consistency: of label sources, likewise.
+        beside: what was measured apart from the cases.
     """
     by_arm = {arm.name: [a for a in answered if a.arm == arm.name] for arm in arms}
     told = tuple(_figures(arm, by_arm[arm.name], cases, prices, labelled) for arm in arms)
@@ -195,8 +207,10 @@ def report(
         causes=dict(Counter(c for case, row in zip(cases, hybrid, strict=False) if (c := cause(case, row)))),
         wrong=() if run.cases == "sealed" else tuple(_wrong(cases, hybrid)),
         fields=tuple(_fields(cases, hybrid)),
-        freshness=tuple(freshness),
-        consistency=tuple(consistency),
+        freshness=tuple(beside.freshness),
+        consistency=tuple(beside.consistency),
+        formats=tuple(beside.formats),
+        judged=beside.judged,
         currency=prices.currency,
         interval_tickets=next(iter(costs.values())).interval_tickets if costs else 0.0,
         break_even={n: break_even(costs[HYBRID], c) for n, c in costs.items() if HYBRID in costs and n != HYBRID},

@@ -11,18 +11,19 @@ from typer.testing import CliRunner
 
 from adapters.structured import Structured
 from domains.spec import InvalidInput, NotConfigured
-from evals import consistency, freshness, money, pages
+from evals import consistency, freshness, inspect_log, money, pages
 from evals.answers import Answers
 from evals.arms import ARMS, HYBRID, RAG, TUNED, Group
 from evals.cases import Case, load, read
 from evals.compare import Comparison
 from evals.compare_commands import app
 from evals.intervals import Interval
+from evals.judge import judged
 from evals.own import cases_of
 from evals.pipelines import Pipelines, request_for
-from evals.prompting import FORMATS, nearest
+from evals.prompting import FORMATS, measured, nearest
 from evals.recorded import Recorded, replayed
-from evals.report import Paired, Run, report
+from evals.report import Beside, Paired, Run, report
 from evals.run import apart
 from service.chat_composer import ChatComposer
 from tests.test_arms import ROW, row
@@ -185,7 +186,7 @@ def answered():
 
 def made(run=RUN):
     cases, rows = answered()
-    return report(run, [ARM[HYBRID], ARM[RAG]], cases, rows, money.load(money.PRICES), 100)
+    return report(run, [ARM[HYBRID], ARM[RAG]], cases, rows, money.load(money.PRICES), 100, Beside())
 
 
 def test_a_report_says_what_ties_and_what_is_zero_by_construction():
@@ -299,3 +300,57 @@ def test_a_table_that_is_no_table_of_tickets_is_refused(tmp_path, domain, text, 
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InvalidInput, match=told):
         list(cases_of(tmp_path / "t.csv", domain, date(2026, 11, 20), "public"))
+
+
+class Opinions(Said):
+    """Prefers what stands first, or the longer reply, or answers nonsense."""
+
+    rule: str
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        first, second = str(messages[-1].content).split("First reply:\n")[1].split("\n\nSecond reply:\n")
+        longer = "first" if len(first) > len(second) else "second"
+        told = {"first": "first", "longer": longer, "nonsense": "both"}[self.rule]
+        return Said(text=json.dumps({"better": told}))._generate(messages)
+
+
+def opinion(domain, rule):
+    cases, rows = answered()
+    silent = [replace(row, text="A colleague will answer you soon.") for row in rows[2:]]
+    pairs = list(zip(cases, rows[:2], silent, strict=True))
+    return judged(domain, Structured(Opinions(text="", rule=rule), "fake"), pairs, iter)
+
+
+def test_a_judge_who_looks_at_the_order_alone_has_no_opinion(domain):
+    assert opinion(domain, "first").turned == 1.0
+    longer = opinion(domain, "longer")
+    assert (longer.turned, longer.failed) == (0.0, 0)
+    assert longer.agreed == 0.0, "hybrid's right reply is the shorter one of the pair that the marks tell apart"
+    assert opinion(domain, "nonsense").failed == 2
+
+
+def test_prompts_are_measured_under_every_format(domain):
+    labels = {name: field.names[0] for name, field in domain.fields.items()}
+    labels["queue"] = "sales"
+    cases = [Case.model_validate(PRICE)]
+    model = Said(text=json.dumps(labels))
+    found = measured(domain, Structured(model, "fake"), cases, iter)
+    assert [f.name for f in found] == list(FORMATS)
+    assert len({str(messages[0].content) for messages, _ in model.asked}) == 5
+    right = [labels[field] == value for field, value in cases[0].expect.labels.items()]
+    assert {f.right for f in found} == {sum(right) / len(right)}
+    broken = measured(domain, Structured(Said(text="nonsense"), "fake"), cases, iter)
+    assert {f.right for f in broken} == {0.0}
+
+
+def test_logs_for_inspect_hold_scores_and_hide_sealed_tickets(tmp_path):
+    cases, rows = answered()
+    for run in (RUN, replace(RUN, cases="sealed")):
+        inspect_log.write(tmp_path, run, made(run).arms, cases, rows)
+        told = json.loads((tmp_path / "hybrid.json").read_text())
+        assert (told["version"], told["eval"]["task"]) == (2, "Larkspur: hybrid")
+        first, second = told["samples"]
+        assert [s["scores"]["useful"]["value"] for s in (first, second)] == ["C", "I"]
+        assert ("Team plan" in first["input"]) is (run.cases == "dev")
+        assert ("answer" in first["scores"]["useful"]) is (run.cases == "dev")
+    assert {p.name for p in tmp_path.iterdir()} == {"hybrid.json", "rag.json"}
