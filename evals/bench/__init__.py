@@ -1,0 +1,1 @@
+"""Benchmarks of the parts, on public data sets or on your own."""
