@@ -17,6 +17,7 @@ from adapters.data.rows import lines
 from evals.arms import Arm
 from evals.cases import Case
 from evals.score import Marks
+from evals.torn import drop_torn_line
 
 _ROOT = Path(__file__).parents[1]
 _CODE = ("adapters", "domains", "evals", "ingest", "retrieval", "service")
@@ -63,6 +64,7 @@ class Answers:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        drop_torn_line(path)
         rows = (_READ.validate_python(row) for _, row in lines(path)) if path.is_file() else ()
         self._known = {row.key: row for row in rows}
 

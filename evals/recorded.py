@@ -22,6 +22,7 @@ from pydantic import ConfigDict, PrivateAttr
 
 from adapters.data.judged import json_lines
 from domains.spec import InvalidInput, NotConfigured
+from evals.torn import drop_torn_line
 from service.settings import Settings
 
 
@@ -65,6 +66,8 @@ class Recorded(BaseChatModel):
             InvalidInput: a line of the file is broken.
         """
         super().model_post_init(context)
+        if self.model is not None:
+            drop_torn_line(self.path)
         if self.path.is_file():
             for row in json_lines(self.path, tuple(Call.__slots__)):
                 self._calls[row["key"]] = Call(**{name: row[name] for name in Call.__slots__})

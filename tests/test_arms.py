@@ -130,6 +130,11 @@ def test_answers_are_kept_on_disk_and_a_changed_case_is_another(tmp_path):
     answers = Answers(tmp_path / "a.jsonl")
     answers.keep(ROW)
     assert Answers(tmp_path / "a.jsonl").get("k") == ROW
+    with (tmp_path / "a.jsonl").open("ab") as file:
+        file.write(b'{"key": "torn')  # killed while it wrote
+    after = Answers(tmp_path / "a.jsonl")
+    after.keep(replace(ROW, key="l"))
+    assert [Answers(tmp_path / "a.jsonl").get(name) is not None for name in "kl"] == [True, True]
     case, other = Case.model_validate(CASE), Case.model_validate(CASE | {"as_of": "2026-01-01"})
     names = {key(c, a, b) for c in (case, other) for a in (ARM[HYBRID], ARM[RAG]) for b in ("x", "y")}
     assert len(names) == 8

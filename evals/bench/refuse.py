@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapters.data.judged import Asked
-from evals.intervals import Interval, of_auroc
 from evals.bench.shelf import Shelf, before
+from evals.intervals import Interval, of_auroc
 from retrieval.questions import Question
 from retrieval.retriever import Fusion
 from retrieval.slots import Slots
