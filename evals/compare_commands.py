@@ -98,17 +98,23 @@ def compare(
 def report(
     run: Annotated[Path, typer.Argument(help="A folder of evals compare, or its report.json.")],
     diff: Annotated[Path | None, typer.Option(help="Another: tell what moved between them.")] = None,
+    into: Annotated[Path | None, typer.Option(help="A file between whose marks the results are written.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a report again, or what moved between two runs.
 
-    Example: `formfact evals report comparison --diff comparison-before`
+    Examples:
+    `formfact evals report comparison --diff comparison-before`
+
+    `formfact evals report docs/results.json --into README.md`
     """
     from evals import pages
 
     found = pages.read(_json_of(run))
     if as_json:
         typer.echo(pages.as_json(found))
+    elif into:
+        into.write_text(pages.into(into.read_text(encoding="utf-8"), found), encoding="utf-8")
     elif diff:
         Console().print(Markdown(pages.differences(found, pages.read(_json_of(diff)))))
     else:

@@ -17,6 +17,11 @@ from evals.intervals import Interval
 from evals.report import ArmFigures, Report
 
 WEAK = "†"
+WEAK_TEXT = (
+    "asks a chat model of 135 million parameters: such a row shows that the pipeline runs with a chat model, and is no "
+    "evidence about chat models."
+)
+START, END = "<!-- results -->", "<!-- /results -->"
 _HEAD = ("arm", "useful", "right action", "values right", "labels", "harmful", "needs a person", "s", "a thousand")
 _REPORT = TypeAdapter(Report)
 
@@ -95,6 +100,27 @@ def as_markdown(report: Report) -> str:
         lost,
     ]
     return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def into(text: str, report: Report) -> str:
+    """A text, such as README, with the report's table and losses between its marks.
+
+    Raises:
+        InvalidInput: it has no marks.
+    """
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise InvalidInput(f"There are no lines {START} and {END} in it.", "Put them where the results shall stand.")
+    run = report.run
+    opened = f", opened {run.openings} times" if run.cases == "sealed" else ""
+    weak = f"\n\n{WEAK} {WEAK_TEXT}" if run.weak_chat else ""
+    lost = "\n".join(f"- {line}" for line in losses(report))
+    told = f"{run.n} {run.cases} cases{opened}; `{run.command}`, {run.hardware}, {run.made}:"
+    return (
+        f"{before}{START}\n{told}\n\n{table(report)}{weak}\n\n{_zeros(report)}\n\n"
+        f"Where hybrid loses or ties:\n\n{lost}\n{END}{after}"
+    )
 
 
 def table(report: Report, groups: Sequence[Group] = tuple(Group)) -> str:

@@ -228,6 +228,19 @@ def test_a_loss_is_called_a_loss():
     ]
 
 
+def test_results_stand_between_the_marks_of_a_text_and_nothing_else_moves():
+    text = f"Before.\n{pages.START}\nold\n{pages.END}\nAfter.\n"
+    told = pages.into(text, made(replace(RUN, weak_chat=True)))
+    assert told.startswith("Before.\n")
+    assert told.endswith("\nAfter.\n")
+    assert "old" not in told
+    assert "| hybrid | 0.500" in told
+    assert "135 million" in told
+    assert pages.into(told, made(replace(RUN, weak_chat=True))) == told
+    with pytest.raises(InvalidInput, match="no lines"):
+        pages.into("nothing", made())
+
+
 def test_two_runs_are_told_apart():
     text = pages.differences(made(), made(replace(RUN, n=3)))
     assert "The cases differ" in text
