@@ -1,6 +1,6 @@
 """The figures of an arm, each a pure function of its answers. Shares are 0..1; higher is better unless said otherwise.
 
-Each function takes the answers of one arm to the same cases. `tests/test_figures_of_arms.py` works every one out by
+Each function takes the answers of one arm to the same cases. `tests/test_arms.py` works every one out by
 hand, and compares with scikit-learn where that computes the same.
 """
 
@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from evals.answers import Answered
 from evals.cases import Case
 from evals.intervals import Interval, of_mean
+from evals.score import Marks
 
 HARM = 0.01  # share of answers that may do harm, for `useful_at_harm`
 
@@ -143,5 +144,5 @@ def pass_all(trials: Sequence[Sequence[bool]]) -> float:
     return float(np.mean([all(case) for case in trials])) if trials else 0.0
 
 
-def _marks(rows: Sequence[Answered], composed: bool) -> list:  # type: ignore[type-arg]
+def _marks(rows: Sequence[Answered], composed: bool) -> list[Marks]:
     return [r.as_composed if composed else r.marks for r in rows]
