@@ -6,6 +6,7 @@ Floors and ceilings stand in `gate.yaml` of the domain's folder.
 from __future__ import annotations
 
 import operator
+import random
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,12 +27,14 @@ from domains.seal import fingerprint
 from domains.spec import Domain, DomainError, load_domain
 from evals.cases import Case, load
 from evals.run import Result, Share, run, summary
+from retrieval.instants import now
 from service.build import Services, build
 from service.home import owned
 from service.prepare import prepare
 from service.settings import Settings
 
 _SURE = 0.05  # one-sided: below, the candidate is worse by more than chance
+_PASSAGES, _SAME = 50, 0.97  # cosine of the same text embedded in bulk, in bfloat16, and alone
 _TOLD = ("cases passed", "answerable: every required value")  # beside the figures that are bounded
 
 
@@ -91,21 +94,42 @@ def gate(settings: Settings, candidate: str, live: str, console: Console) -> Ver
             wanted = _classifier(services, store, adapter)
             standing = [_classifier(services, store, live)] if live else []
             prepare(services, Console(quiet=True))
+            index = index_agreement(services)
             status.stop()
             cases = load(domain, "dev")
             found = [_answered(services, cases, one, console) for one in (wanted, *standing)]
             services.close()
     bound = domain.fingerprint, fingerprint(domain.folder / "cases" / "dev.jsonl")
-    verdict = judge(adapter, *bound, bounds(domain), *found)
+    verdict = judge(adapter, *bound, bounds(domain), index, *found)
     store.record(verdict)
     return verdict
 
 
+def index_agreement(services: Services) -> Share:
+    """Of fifty drawn passages, those whose vector in the index is the one that the encoder makes of them.
+
+    An index made by another model still answers, worse and without an error: words find half of what meaning did.
+    """
+    view = services.catalog.view(frozenset(services.domain.audiences), now())
+    passages = [p for content in sorted(view.by_content) for p in services.catalog.passages(content)]
+    drawn = random.Random(0).sample(passages, min(_PASSAGES, len(passages)))  # noqa: S311 -- no secret depends on it
+    vectors = np.asarray(services.encoder.embed_documents([p.in_context for p in drawn]), dtype=np.float32)
+    cosines = services.publisher.dense.cosines(vectors, [p.key for p in drawn]).diagonal()  # (drawn,)
+    return Share(int((cosines >= _SAME).sum()), len(drawn))
+
+
 def judge(
-    adapter: str, domain: str, cases: str, bound: Bounds, candidate: Sequence[Result], standing: Sequence[Result] = ()
+    adapter: str,
+    domain: str,
+    cases: str,
+    bound: Bounds,
+    index: Share,
+    candidate: Sequence[Result],
+    standing: Sequence[Result] = (),
 ) -> Verdict:
     """The verdict on a run, beside what is live over the same cases where something is."""
-    ours, theirs = summary(candidate), summary(standing) if standing else {}
+    ours = {**summary(candidate), "passages embedded by this encoder": index}
+    theirs = {**summary(standing), "passages embedded by this encoder": index} if standing else {}
     reasons = bound.failing(ours)
     for name, marks in (("right action", "action_right"), ("cases passed", "passed")) if standing else ():
         new, old = (np.array([bool(getattr(r.marks, marks)) for r in side]) for side in (candidate, standing))
