@@ -13,10 +13,9 @@ from evals.answers import Answered, Answers, Usage, bound_to, key
 from evals.arms import Answers as Source
 from evals.arms import Arm
 from evals.cases import Case
-from evals.overheard import overheard
 from evals.pipelines import Pipelines, request_for
 from evals.recorded import Recorded
-from evals.run import Result, answer, caller_of, reader
+from evals.run import Result, caller_of, reader
 from evals.score import Said, mark
 from retrieval.instants import parse_instant
 from service.ticket import scrub
@@ -59,12 +58,9 @@ class Comparison:
         return row
 
     def _answer(self, name: str, arm: Arm, case: Case) -> Answered:
-        pipeline, classifier = self.pipelines.of(arm, case)
-        heard, ear = overheard(pipeline)
         begun, busy = time.perf_counter(), time.process_time()
-        result = answer(replace(self.pipelines.services, pipeline=heard), ear, case, request_for(arm, case))
-        usage = self._usage(time.perf_counter() - begun, time.process_time() - busy)
-        return _row(name, arm, result, result.failed + classifier.failed, usage)
+        result, failed = self.pipelines.answer(arm, case)
+        return _row(name, arm, result, failed, self._usage(time.perf_counter() - begun, time.process_time() - busy))
 
     def _from_memory(self, name: str, arm: Arm, case: Case) -> Answered:
         """The chat model alone: what it says is marked as it came, and would not leave, since it cites nothing."""

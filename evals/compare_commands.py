@@ -8,7 +8,7 @@ import platform
 import random
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import track
 from rich.table import Table
 
 from domains.spec import InvalidInput, load_domain
+from evals.progress import shown
 
 if TYPE_CHECKING:
     from adapters.structured import Structured
@@ -86,7 +86,7 @@ def compare(
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
     arms, wanted = _chosen(modes, ablations, kept is not None), load(spec, cases)[:limit]
-    found = _compared(_run(spec, cases, len(wanted), kept), settings, arms, wanted, kept, bill, judge, out)
+    found = _compared(_run(spec, cases, len(wanted), kept), spec, settings, arms, wanted, kept, bill, judge, out)
     (out / "report.json").write_text(pages.as_json(found) + "\n", encoding="utf-8")
     (out / "report.md").write_text(pages.as_markdown(found), encoding="utf-8")
     (out / "report.html").write_text(pages.as_html(found), encoding="utf-8")
@@ -165,6 +165,7 @@ def gate(
     Example: `formfact evals gate /tmp/adapter`
     """
     from evals.gate import gate as judged
+    from service.adapter_commands import show_verdict
     from service.settings import Settings
 
     spec = load_domain(domain)
@@ -173,12 +174,7 @@ def gate(
     if as_json:
         typer.echo(json.dumps(asdict(verdict), indent=1))
     else:
-        table = Table("figure", "value", title=f"{verdict.adapter}: {'passed' if verdict.passed else 'refused'}")
-        for name, value in verdict.figures.items():
-            table.add_row(name, value)
-        Console().print(table)
-    for reason in verdict.reasons:
-        Console(stderr=True).print(reason, highlight=False)
+        show_verdict(verdict, "value")
     if not verdict.passed:
         raise typer.Exit(1)
 
@@ -206,7 +202,7 @@ def worlds(
     spec = load_domain(domain)
     wanted = every(spec, limit)
     with _desk(spec, url, key) as asked:
-        found = list(played(AtDesk(asked, mode), wanted, _shown("Asking")))  # type: ignore[arg-type]
+        found = list(played(AtDesk(asked, mode), wanted, shown("Asking")))  # type: ignore[arg-type]
     told = figures(found)
     if as_json:
         typer.echo(json.dumps(asdict(told), indent=1))
@@ -242,6 +238,7 @@ def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
 
 def _compared(
     run: Run,
+    domain: Domain,
     settings: Settings,
     arms: Sequence[Arm],
     cases: Sequence[Case],
@@ -258,16 +255,16 @@ def _compared(
     from evals.report import Beside, report
     from evals.run import apart
 
-    chat, domain = Structured(kept, kept.name) if kept else None, load_domain(settings.domain)
+    chat = Structured(kept, kept.name) if kept else None
     with apart(domain, settings.model_copy(update={"llm": ""}), chat) as services:
         pipelines = Pipelines(services, chat)
-        answered = Comparison(pipelines, kept, opened(out)).run(arms, cases, _shown("Answering"))
+        answered = Comparison(pipelines, kept, opened(out)).run(arms, cases, shown("Answering"))
         turns = freshness.load(domain)[: len(cases)]
         beside = Beside(
             consistency=_consistency(pipelines, arms, domain, len(cases)),
-            formats=prompting.measured(domain, chat, _draw(cases), _shown("Other prompts")) if chat else (),
+            formats=prompting.measured(domain, chat, _draw(cases), shown("Other prompts")) if chat else (),
             judged=_judged(domain, chat, cases, answered) if chat and judge else None,
-            freshness=freshness.compare(pipelines, _modes(arms), turns, _shown("Publishing and asking again")),
+            freshness=freshness.compare(pipelines, _modes(arms), turns, shown("Publishing and asking again")),
         )
     found = report(run, arms, cases, answered, bill, len(pipelines.labelled), beside)
     inspect_log.write(out / "inspect", run, found.arms, cases, answered)
@@ -305,7 +302,7 @@ def _consistency(pipelines: Pipelines, arms: Sequence[Arm], domain: Domain, limi
 
     cases, paraphrases = load(domain, "dev"), consistency.load(domain)[:limit]
     found = []
-    for source in _shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in arms))):
+    for source in shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in arms))):
         if source not in (Labels.NONE, Labels.ORACLE, Labels.EXAMPLES):
             found.append(consistency.measure(pipelines.classifier(source), cases, paraphrases))
     return found
@@ -323,7 +320,7 @@ def _judged(domain: Domain, chat: Structured, cases: Sequence[Case], answered: S
 
     by_key = {(row.arm, row.case): row for row in answered}
     pairs = [(c, by_key[HYBRID, c.id], by_key[RAG, c.id]) for c in _draw(cases) if (RAG, c.id) in by_key]
-    return judged(domain, chat, pairs, _shown("Judging"))
+    return judged(domain, chat, pairs, shown("Judging"))
 
 
 def _run(domain: Domain, cases: str, n: int, chat: Recorded | None) -> Run:
@@ -342,7 +339,3 @@ def _run(domain: Domain, cases: str, n: int, chat: Recorded | None) -> Run:
         hardware=f"{os.cpu_count()} cores, {platform.machine()}",
         made=datetime.now(UTC).date().isoformat(),
     )
-
-
-def _shown(what: str) -> Callable[[Sequence[Any]], Iterator[Any]]:
-    return lambda items: iter(track(items, what, console=Console(stderr=True), transient=True))

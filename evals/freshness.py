@@ -7,7 +7,7 @@ published between them: a new version, a new document, one that the asker may no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,9 +16,7 @@ from adapters.data.rows import lines
 from domains.spec import Domain, InvalidInput
 from evals.arms import Arm
 from evals.cases import Case, Expected
-from evals.overheard import overheard
-from evals.pipelines import Pipelines, request_for
-from evals.run import answer
+from evals.pipelines import Pipelines
 from ingest.drafting import Submission
 from ingest.metadata import stated
 from retrieval.instants import parse_instant
@@ -111,10 +109,7 @@ def compare(
 
 
 def _passes(pipelines: Pipelines, arm: Arm, case: Case) -> bool:
-    pipeline, _ = pipelines.of(arm, case)
-    heard, ear = overheard(pipeline)
-    services = replace(pipelines.services, pipeline=heard)
-    return answer(services, ear, case, request_for(arm, case)).marks.passed
+    return pipelines.answer(arm, case)[0].marks.passed
 
 
 def _publish(services: Services, turn: Turn) -> Callable[[], object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -59,7 +58,6 @@ def read(path: Path) -> Report:
 def as_html(report: Report) -> str:
     """One page with everything in it; what customers and documents say is escaped."""
     pages = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    pages.filters["signed"] = signed
     return pages.get_template("report.html.j2").render(
         r=report,
         charts=drawn(report),
@@ -67,7 +65,7 @@ def as_html(report: Report) -> str:
         losses=losses(report),
         table={
             "head": _HEAD,
-            "groups": [(group.value, _rows(report, group)) for group in Group if _rows(report, group)],
+            "groups": [(group.value, rows) for group in Group if (rows := _rows(report, group))],
         },
         zeros=_zeros(report),
         causes=sorted(report.causes.items(), key=lambda item: -item[1]),
@@ -78,7 +76,7 @@ def as_html(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """The same without charts; `README.md` takes its table from here."""
+    """The same without charts."""
     run = report.run
     made = [f"# {run.domain}: {run.n} {run.cases} cases", "", f"`{run.command}` ({run.hardware}, {run.made})", ""]
     cards = [f"- **{c.title}**: {c.value} ({c.text})" for c in headline(report)]
@@ -123,9 +121,9 @@ def into(text: str, report: Report) -> str:
     )
 
 
-def table(report: Report, groups: Sequence[Group] = tuple(Group)) -> str:
+def table(report: Report) -> str:
     """The arms as a Markdown table."""
-    rows = [row for group in groups for row in _rows(report, group)]
+    rows = [row for group in Group for row in _rows(report, group)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [_HEAD, ["---"] * len(_HEAD), *rows])
 
 

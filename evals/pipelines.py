@@ -19,7 +19,9 @@ from evals.arms import Answers, Arm, Labels
 from evals.cases import Case
 from evals.label_sources import Fitted, Oracle
 from evals.oracle_evidence import OracleSelector
+from evals.overheard import overheard
 from evals.prompting import nearest
+from evals.run import Result, answer
 from service.build import Services
 from service.pipeline import Pipeline
 from service.reply import RespondRequest
@@ -77,6 +79,13 @@ class Pipelines:
     def domain(self) -> Domain:
         """Whose cases are answered."""
         return self.services.domain
+
+    def answer(self, arm: Arm, case: Case) -> tuple[Result, int]:
+        """An arm's answer to a case, and how many calls for it failed; see `of`."""
+        pipeline, classifier = self.of(arm, case)
+        heard, ear = overheard(pipeline)
+        result = answer(replace(self.services, pipeline=heard), ear, case, request_for(arm, case))
+        return result, result.failed + classifier.failed
 
     def of(self, arm: Arm, case: Case) -> tuple[Pipeline, Counted]:
         """The pipeline of an arm for one case, and the classifier in it.

@@ -23,6 +23,7 @@ from pydantic import ConfigDict, PrivateAttr
 from adapters.data.judged import json_lines
 from domains.spec import InvalidInput, NotConfigured
 from evals.torn import drop_torn_line
+from service.build import chat_of
 from service.settings import Settings
 
 
@@ -116,19 +117,15 @@ class Recorded(BaseChatModel):
 
 
 def recorded(settings: Settings, path: Path) -> Recorded | None:
-    """The chat model of the settings, remembering in a file; one that only repeats where the file alone is there.
+    """The chat model of the settings, remembering in a file; None where none is set.
 
     Raises:
         NotConfigured: the model cannot be had.
         InvalidInput: a line of the file is broken.
     """
-    if not settings.llm:
+    if (model := chat_of(settings)) is None:
         return None
-    from adapters.chat import chat_model  # noqa: PLC0415 -- with the model's clients
-
-    key, limits = settings.llm_key.get_secret_value(), (settings.llm_timeout_seconds, settings.llm_max_tokens)
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = chat_model(settings.llm, settings.models_folder, settings.llm_url, key, *limits)
     return Recorded(model=model, name=f"{settings.llm}, {settings.llm_max_tokens} tokens", path=path)
 
 

@@ -78,15 +78,19 @@ def add_to(app: typer.Typer, gate: Gate) -> None:
 def _judged(gate: Gate, adapter: str, live: str) -> Verdict:
     from service.settings import Settings
 
-    console = Console(stderr=True)
-    verdict = gate(Settings(), adapter, live, console)
-    table = Table("figure", "candidate / live", title=f"{verdict.adapter}: {'passed' if verdict.passed else 'refused'}")
+    verdict = gate(Settings(), adapter, live, Console(stderr=True))
+    show_verdict(verdict, "candidate / live")
+    return verdict
+
+
+def show_verdict(verdict: Verdict, figures: str) -> None:
+    """Print a verdict's figures under the heading `figures`, and on standard error what does not hold."""
+    table = Table("figure", figures, title=f"{verdict.adapter}: {'passed' if verdict.passed else 'refused'}")
     for name, value in verdict.figures.items():
         table.add_row(name, value)
     Console().print(table)
     for reason in verdict.reasons:
-        console.print(reason, highlight=False)
-    return verdict
+        Console(stderr=True).print(reason, highlight=False)
 
 
 def _show(found: AdaptersOut, as_json: bool) -> None:

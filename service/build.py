@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
 from sqlalchemy import Engine
 
 from adapters.classifier import AdapterClassifier
@@ -146,11 +147,21 @@ def _relevance(settings: Settings, domain: Domain, encoder: Encoder) -> tuple[st
 
 
 def _chat(settings: Settings) -> Structured | None:
-    """The chat model that is set, if one is; nobody else waits for its libraries."""
+    """The chat model that is set, answering in a schema."""
+    model = chat_of(settings)
+    return None if model is None else Structured(model, settings.llm)
+
+
+def chat_of(settings: Settings) -> BaseChatModel | None:
+    """The chat model that is set, if one is; nobody else waits for its libraries.
+
+    Raises:
+        NotConfigured: the model cannot be had.
+    """
     if not settings.llm:
         return None
     from adapters.chat import chat_model  # noqa: PLC0415 -- with the model's clients
 
     key, models = settings.llm_key.get_secret_value(), settings.models_folder
     timeout, longest = settings.llm_timeout_seconds, settings.llm_max_tokens
-    return Structured(chat_model(settings.llm, models, settings.llm_url, key, timeout, longest), settings.llm)
+    return chat_model(settings.llm, models, settings.llm_url, key, timeout, longest)

@@ -6,23 +6,23 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import track
+
+from evals.progress import shown
 
 if TYPE_CHECKING:
     from adapters.data.judged import Judged
     from evals.bench.shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True)
-T = TypeVar("T")
 
 Arms = Annotated[str | None, typer.Option(help="With commas, by any part of their names; default: all.")]
 Data = Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")]
@@ -102,7 +102,7 @@ def retrieve(
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
-        told = bench.compare(shelf, questions, chosen, _shown("Asking"))
+        told = bench.compare(shelf, questions, chosen, shown("Asking"))
         _tell(told, out / f"{found.name}-retrieve", f"{len(questions)} questions", as_json)
 
 
@@ -125,7 +125,7 @@ def refuse(
 
     with _shelf(data, out, relevance) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
-        told = bench.compare(shelf, questions, chosen, _shown("Asking"))
+        told = bench.compare(shelf, questions, chosen, shown("Asking"))
         _tell(told, out / f"{found.name}-refuse", f"{len(questions)} questions", as_json)
 
 
@@ -147,7 +147,7 @@ def ground(
     from retrieval.relevance import Kept
 
     claims, chosen = bench.load(data)[:limit], _named(arms, bench.ARMS)
-    told = bench.compare(claims, chosen, Kept(Encoder(load_domain("support").encoder)), _shown("Scoring"))
+    told = bench.compare(claims, chosen, Kept(Encoder(load_domain("support").encoder)), shown("Scoring"))
     _tell(told, out / f"{data.name}-ground", f"{len(claims)} claims", as_json)
 
 
@@ -172,7 +172,7 @@ def inject(
 
     prompts, spec = bench.load(data), load_domain(domain)
     with apart(spec) as services:
-        found = bench.attacked(services, load(spec, "dev"), prompts, draw, _shown("Asking"))
+        found = bench.attacked(services, load(spec, "dev"), prompts, draw, shown("Asking"))
     _tell(bench.flagged(prompts), out / f"{data.name}-flagged", f"{len(prompts)} texts", as_json)
     _tell(found, out / f"{data.name}-planted", f"{sum(f.tries for f in found)} plantings", as_json)
 
@@ -192,7 +192,7 @@ def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged,
     trained = (manifest_of(folder, encoder.fingerprint).id, encoder.under(folder)) if folder else ("", None)
     name = hashlib.sha256(repr((found.texts, encoder.fingerprint)).encode()).hexdigest()[:12]
     place, judge = out / "shelves" / name, Relevance(encoder, *trained)
-    with shelved(found, place, domain, encoder, judge, _shown("Publishing")) as shelf:
+    with shelved(found, place, domain, encoder, judge, shown("Publishing")) as shelf:
         yield found, shelf
 
 
@@ -211,13 +211,8 @@ def _tell(figures: Sequence[Any], stem: Path, over: str, as_json: bool) -> None:
     typer.echo(told) if as_json else Console().print(Markdown("\n".join(lines)))
 
 
-def _shown(what: str) -> Callable[[Sequence[T]], Iterator[T]]:
-    """Goes through items with a progress bar beside the output."""
-    return lambda items: iter(track(items, what, console=Console(stderr=True), transient=True))
-
-
 def _tracked(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    for arm, seed in _shown("Comparing")(pairs):
+    for arm, seed in shown("Comparing")(pairs):
         Console(stderr=True).print(f"{arm}, seed {seed}", highlight=False)
         yield arm, seed
 
