@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from domains.spec import IntegrityError
@@ -14,6 +15,14 @@ SEALS, OPENED = "SEAL.json", "OPENED.json"
 def fingerprint(path: Path) -> str:
     """`sha256:…`, the first sixteen hex digits over a file's bytes: its name in cards and provenance."""
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
+def fingerprint_of(paths: Iterable[Path], root: Path) -> str:
+    """The SHA-256, in hex, over the bytes of the files among some paths, and their names under a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in paths if p.is_file()):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def seal(path: Path) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from adapters.data.rows import lines
+from domains.seal import fingerprint_of
 from evals.arms import Arm
 from evals.cases import Case
 from evals.score import Marks
@@ -87,14 +87,7 @@ def key(case: Case, arm: Arm, bound: str) -> str:
 
 def bound_to(domain: Path, *others: str) -> str:
     """One digest of the code, the domain's files without its cases, and whatever else is named."""
-    digest = hashlib.sha256()
-    for path in (*_files(_ROOT / part for part in _CODE), *_files([domain])):
-        if path.suffix != ".pyc" and domain / "cases" not in path.parents:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for other in others:
-        digest.update(b"\0" + other.encode())
-    return digest.hexdigest()[:24]
-
-
-def _files(folders: Iterable[Path]) -> list[Path]:
-    return sorted(p for folder in folders for p in folder.rglob("*") if p.is_file())
+    code = fingerprint_of((p for part in _CODE for p in (_ROOT / part).rglob("*.py")), _ROOT)
+    files = fingerprint_of((p for p in domain.rglob("*") if domain / "cases" not in p.parents), domain)
+    told = (code, files, *others)
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]

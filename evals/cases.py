@@ -10,16 +10,19 @@ A real line of `domains/support/cases/dev.jsonl` (shortened):
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from adapters.data.rows import lines
 from domains.seal import open_sealed, refuse_sealed
 from domains.spec import Domain, InvalidInput
 from service.reply import TicketIn
 from service.route import Action
 
+M = TypeVar("M", bound=BaseModel)
 UNANSWERABLE = "unanswerable"
 ANNOTATE = "annotate"  # nobody has said yet what is right
 
@@ -76,19 +79,25 @@ def load(domain: Domain, which: str) -> tuple[Case, ...]:
 
 def read(path: Path, domain: Domain) -> tuple[Case, ...]:
     """Read and check a file of cases, whatever it is for; see `load`."""
-    cases = [_case(path, n, line) for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if line.strip()]
+    cases = tuple(records(path, Case, "evals/cases.py"))
     for case in cases:
         _check(case, domain)
-    return tuple(cases)
+    return cases
 
 
-def _case(path: Path, number: int, line: str) -> Case:
-    try:
-        return Case.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"])
-        raise InvalidInput(f"{path.name}:{number}: {where}: {first['msg']}", "See evals/cases.py.") from None
+def records(path: Path, model: type[M], shape: str) -> Iterator[M]:
+    """The lines of a file, each checked against a model; `shape` names where it is written down.
+
+    Raises:
+        InvalidInput: the file cannot be read, or a line of it is wrong.
+    """
+    for where, row in lines(path, f"See {shape}."):
+        try:
+            yield model.model_validate(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            at = ".".join(str(part) for part in first["loc"])
+            raise InvalidInput(f"{where}: {at}: {first['msg']}", f"See {shape}.") from None
 
 
 def _check(case: Case, domain: Domain) -> None:

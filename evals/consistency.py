@@ -9,14 +9,15 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.classifier import Classifier
-from adapters.data.rows import lines, model_text
+from adapters.data.rows import model_text
 from adapters.scrub import scrub
-from domains.spec import Domain, InvalidInput
-from evals.cases import Case
+from domains.spec import Domain
+from evals.cases import Case, records
 from evals.figures import pass_all
 from service.reply import TicketIn
 
@@ -37,7 +38,7 @@ class Paraphrased(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case: str
-    texts: tuple[_Wording, ...]
+    texts: Annotated[tuple[_Wording, ...], Field(min_length=TRIALS, max_length=TRIALS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,7 @@ def load(domain: Domain) -> tuple[Paraphrased, ...]:
     Raises:
         InvalidInput: the file is missing, a line is wrong, or there are not five texts.
     """
-    found = []
-    for where, row in lines(domain.folder / "cases" / "paraphrases.jsonl", "See evals/consistency.py."):
-        try:
-            one = Paraphrased.model_validate(row)
-        except ValidationError as error:
-            raise InvalidInput(f"{where}: {error.errors()[0]['msg']}", "See evals/consistency.py.") from None
-        if len(one.texts) != TRIALS:
-            raise InvalidInput(f"{where}: {len(one.texts)} texts.", f"A case is paraphrased {TRIALS} times.")
-        found.append(one)
-    return tuple(found)
+    return tuple(records(domain.folder / "cases" / "paraphrases.jsonl", Paraphrased, "evals/consistency.py"))
 
 
 def measure(classifier: Classifier, cases: Sequence[Case], paraphrases: Sequence[Paraphrased]) -> Consistent:

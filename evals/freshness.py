@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from adapters.data.rows import lines
-from domains.spec import Domain, InvalidInput
+from domains.spec import Domain
 from evals.arms import Arm
-from evals.cases import Case, Expected
+from evals.cases import Case, Expected, records
 from evals.pipelines import Pipelines
 from ingest.drafting import Submission
 from ingest.metadata import stated
@@ -81,14 +80,7 @@ def load(domain: Domain) -> tuple[Turn, ...]:
         InvalidInput: the file is missing or a line of it wrong.
     """
     path = domain.folder / "cases" / "freshness.jsonl"
-    found = []
-    for where, row in lines(path, "See evals/freshness.py."):
-        try:
-            found.append(Turn.model_validate(row))
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInput(f"{where}: {first['loc']}: {first['msg']}", "See evals/freshness.py.") from None
-    return tuple(sorted(found, key=lambda turn: turn.publish.retract))
+    return tuple(sorted(records(path, Turn, "evals/freshness.py"), key=lambda turn: turn.publish.retract))
 
 
 def compare(

@@ -60,6 +60,7 @@ def as_html(report: Report) -> str:
     pages = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     return pages.get_template("report.html.j2").render(
         r=report,
+        weak_text=WEAK_TEXT,
         charts=drawn(report),
         headline=headline(report),
         losses=losses(report),

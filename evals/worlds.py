@@ -18,13 +18,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.data.rows import lines
 from domains.spec import Domain, InvalidInput
+from evals.cases import records
 from evals.notices import Notice, Notices
 from evals.score import Said, holds
 from ingest.drafting import Submission
@@ -141,8 +140,8 @@ def load(domain: Domain) -> tuple[dict[str, Fact], tuple[Asking, ...]]:
         InvalidInput: a file is missing, a line is wrong, or a ticket asks for no fact that is there.
     """
     folder = domain.folder / "worlds"
-    facts = {fact.id: fact for fact in _read(folder / "facts.jsonl", Fact)}
-    tickets = tuple(_read(folder / "tickets.jsonl", Asking))
+    facts = {fact.id: fact for fact in records(folder / "facts.jsonl", Fact, "evals/worlds.py")}
+    tickets = tuple(records(folder / "tickets.jsonl", Asking, "evals/worlds.py"))
     for ticket in tickets:
         if ticket.fact not in facts:
             raise InvalidInput(f"{ticket.id}: there is no fact `{ticket.fact}`.", "See facts.jsonl.")
@@ -245,14 +244,3 @@ def _drawn(values: Sequence[Value], seed: str) -> list[Value]:
     """At most three, always the same ones for the same ticket."""
     draw = random.Random(seed)  # noqa: S311 -- no secret depends on it
     return draw.sample(list(values), min(_MOST_RECORDS, len(values)))
-
-
-def _read(path: Path, model: Any) -> Iterator[Any]:
-    if not path.is_file():
-        raise InvalidInput(f"There are no worlds in {path.parent}.", "See the head of evals/worlds.py for their shape.")
-    for where, row in lines(path):
-        try:
-            yield model.model_validate(row)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInput(f"{where}: {first['loc']}: {first['msg']}", "See evals/worlds.py.") from None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import track
 
 from adapters.tables import LIVE, ZERO_SHOT
+from domains.seal import fingerprint_of
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
 from retrieval.instants import now
@@ -28,7 +27,7 @@ def prepare(services: Services, console: Console) -> None:
     folder, mark = services.domain.folder / "documents", services.settings.home / "shipped-documents.sha256"
     services.local_key  # noqa: B018 -- made on the first look
     take_in_adapter(services, console)
-    wanted = _fingerprint(folder)
+    wanted = fingerprint_of(folder.rglob("*"), folder)
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return
     publish = partial(services.publisher.publish, actor="setup", held=held(services))
@@ -68,10 +67,3 @@ def warming(services: Services) -> Iterator[None]:
 def held(services: Services) -> frozenset[str]:
     """All audiences: what the owner of the machine may publish to and read."""
     return frozenset(services.domain.audiences)
-
-
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
