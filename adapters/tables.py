@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table
 
 LIVE, PREVIOUS, SHADOW = "live", "previous", "shadow"  # the aliases
 ZERO_SHOT, PROMPT = "baseline:zero-shot", "baseline:prompt"
@@ -39,4 +39,25 @@ agreement = Table(
     Column("seen", Integer, nullable=False),
     Column("agreed", Integer, nullable=False),
     Index("adapter_agreement_by_live", "live"),
+)
+
+# Where the shadow said something else than the reply, by field: reviews look at these.
+differences = Table(
+    "adapter_differences",
+    metadata,
+    Column("request_id", String(32), primary_key=True),
+    Column("shadow", String(100), primary_key=True),
+    Column("field", String(100), primary_key=True),
+    Column("live", String(100), nullable=False),
+    Column("live_value", String(100), nullable=False),
+    Column("shadow_value", String(100), nullable=False),
+)
+
+# Which part of the traffic the alias `canary` answers; one row, or none.
+canary = Table(
+    "adapter_canary",
+    metadata,
+    Column("target", String(100), primary_key=True),
+    Column("share", Float, nullable=False),  # 0..1 of requests, by a hash of their ticket
+    Column("keys", JSON, nullable=False),  # ids of keys that it answers always
 )

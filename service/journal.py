@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
@@ -13,6 +15,21 @@ from retrieval.tables import versions
 from service.tables import journal, quoted
 
 ERASED = "(erased)"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A request that was answered: the scrubbed ticket with the options, and the reply as it left.
+
+    `request` holds subject, body, channel, id, thread, customer, mode, as_of, revision, labels, facts, and `evidence`:
+    for each question its text, score and hits (document, version, passage, score), or None where none was asked.
+    """
+
+    request_id: str
+    at: datetime
+    key_id: str
+    request: dict[str, Any]
+    reply: dict[str, Any]
 
 
 class Journal:
@@ -39,8 +56,8 @@ class Journal:
             if sources:
                 tx.execute(quoted.insert(), [{"request_id": request_id, "doc_id": d, "version": v} for d, v in sources])
 
-    def read(self, request_id: str) -> dict[str, Any]:
-        """The reply that was given.
+    def read(self, request_id: str) -> Record:
+        """A request and its reply.
 
         Raises:
             NotFound: no such request is on record.
@@ -49,7 +66,14 @@ class Journal:
             row = connection.execute(select(journal).where(journal.c.request_id == request_id)).first()
         if row is None:
             raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
-        return dict(row.reply)
+        return _record(row)
+
+    def latest(self, limit: int, since: datetime | None = None) -> list[Record]:
+        """The newest records, oldest of them first."""
+        query = select(journal).order_by(journal.c.at.desc(), journal.c.request_id.desc()).limit(limit)
+        query = query if since is None else query.where(journal.c.at >= since)
+        with self._engine.connect() as connection:
+            return [_record(row) for row in connection.execute(query)][::-1]
 
     def erase(self, tx: Connection, doc_id: str, version: int | None) -> int:
         """Blank what replies quote of a version, or with None of a document. Returns how many records were changed."""
@@ -61,6 +85,10 @@ class Journal:
             reply = tx.execute(select(journal.c.reply).where(own)).scalar_one()
             tx.execute(update(journal).where(own).values(reply=_blanked(reply, doc_id, version)))
         return len(touched)
+
+
+def _record(row: Any) -> Record:
+    return Record(row.request_id, row.at, row.key_id, dict(row.request), dict(row.reply))
 
 
 def _stands(tx: Connection, doc_id: str, version: int) -> bool:

@@ -109,7 +109,7 @@ def ask(
         "documents": client.get("/v1/documents", params={"as_of": moment}).text,
         "document": client.get(f"/v1/documents/{doc}").text,
         "version": client.get(f"/v1/documents/{doc}/versions/{number}").text,
-        "journal": json.dumps(services.pipeline.journal.read(reply.json()["request_id"])),
+        "journal": str(services.pipeline.journal.read(reply.json()["request_id"])),
     }
     for citation in reply.json()["citations"]:
         texts[citation["url"]] = client.get(citation["url"]).text

@@ -69,7 +69,7 @@ def test_the_journal_keeps_the_scrubbed_ticket_and_no_more(public, services):
     assert "kim@x.example" not in kept
     assert "4111" not in kept
     assert "<EMAIL>" in kept
-    assert services.pipeline.journal.read(reply["request_id"])["answer"] == reply["answer"]
+    assert services.pipeline.journal.read(reply["request_id"]).reply["answer"] == reply["answer"]
 
 
 ODD = {
