@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -26,6 +27,8 @@ app.add_typer(compare)
 @app.callback()
 def evals() -> None:
     """Run the eval cases of a domain."""
+    # What fails is counted and shown; a line of the log for each would stand between bars and tables.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
 
 
 @app.command()
