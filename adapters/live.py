@@ -12,9 +12,9 @@ from adapters.encoder import Encoder
 from adapters.registry import Registry
 from adapters.tables import LIVE, PROMPT, ZERO_SHOT
 from adapters.zero_shot import ZeroShot
-from domains.spec import Domain, NotConfigured
+from domains.spec import Domain, FormfactError, NotConfigured
 
-_KEPT = 3  # live, previous and shadow; a merged copy of the shipped base takes 90 MB
+_KEPT = 4  # live, previous, shadow and canary; a merged copy of the shipped base takes 90 MB
 
 log = structlog.get_logger()
 
@@ -26,6 +26,10 @@ class Source(Protocol):
         """The classifier that is live at this instant."""
         ...
 
+    def answering(self, key_id: str, text: str) -> Classifier:
+        """The one that labels a ticket: of whom, and what the model reads of it."""
+        ...
+
 
 class Pinned:
     """Always the same classifier."""
@@ -34,6 +38,9 @@ class Pinned:
         self._classifier = classifier
 
     def current(self) -> Classifier:
+        return self._classifier
+
+    def answering(self, key_id: str, text: str) -> Classifier:
         return self._classifier
 
 
@@ -63,6 +70,16 @@ class Live:
         if target is None:
             raise NotConfigured("No adapter is live.", f"`formfact adapters promote {ZERO_SHOT}` needs no training.")
         return self.load(target)
+
+    def answering(self, key_id: str, text: str) -> Classifier:
+        """See `Source`; a canary that does not load costs nobody a reply."""
+        canary = self._registry.canary()
+        if canary and canary.answers(key_id, text):
+            try:
+                return self.load(canary.target)
+            except FormfactError as error:
+                log.error("canary_failed", adapter=canary.target, kind=type(error).__name__)
+        return self.current()
 
     def load(self, adapter: str) -> Classifier:
         """An adapter or baseline of the registry, ready to label.

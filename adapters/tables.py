@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table
 
-LIVE, PREVIOUS, SHADOW = "live", "previous", "shadow"  # the aliases
+LIVE, PREVIOUS, SHADOW, CANARY = "live", "previous", "shadow", "canary"  # the aliases
 ZERO_SHOT, PROMPT = "baseline:zero-shot", "baseline:prompt"
 BASELINES = (ZERO_SHOT, PROMPT)  # what needs no training; the latter needs a chat model
 

@@ -14,6 +14,8 @@ Errors (each carries a remedy in words, and whether a retry may help):
     ├── Conflict                it contradicts what is stored
     ├── NotConfigured           a setting is missing
     ├── Unavailable             another process or service is in the way; retry
+    │   └── TooMany             … or the caller asks more than it may
+    │   └── TooMany             … or the caller asks more than it may
     ├── IntegrityError          stored bytes are not what they should be
     └── DomainError             the domain's folder is incomplete or contradicts itself
 """
@@ -79,9 +81,17 @@ class NotConfigured(FormfactError):
 
 
 class Unavailable(FormfactError):
-    """Another process or service is in the way."""
+    """Another process or service is in the way; trying again after `retry_after` seconds may help."""
 
     retry: ClassVar[bool] = True
+
+    def __init__(self, detail: str, remedy: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(detail, remedy)
+        self.retry_after = retry_after
+
+
+class TooMany(Unavailable):
+    """The caller asked more often, or for more at once, than it may."""
 
 
 class IntegrityError(FormfactError):

@@ -99,12 +99,14 @@ class Publisher:
         last = max((v.version for v in self._history(draft.doc_id).versions), default=0)
         return Published(dated.doc_id, last + 1, "published", len(dated.spans), revision)
 
-    def retract(self, doc_id: str, at: datetime, actor: str, within: Callable[[Connection], None] | None = None) -> int:
+    def retract(
+        self, doc_id: str, at: datetime, actor: str, within: Callable[[Connection, int], None] | None = None
+    ) -> int:
         """End all versions of a document at `at`; history stays. Returns the new revision."""
         with self.turn(), writing(self.engine) as tx:
             revision = self.recorder.retract(tx, doc_id, at, actor)
             if within:
-                within(tx)
+                within(tx, revision)
         return revision
 
     def purge(

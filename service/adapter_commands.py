@@ -52,7 +52,8 @@ def add_to(app: typer.Typer, gate: Gate) -> None:
         with desk() as asked:
             if not adapter.startswith("baseline:"):
                 adapter = _judged(gate, adapter, asked.adapters().live or "").adapter
-            _show(asked.promote(adapter), as_json=False)
+            asked.promote(adapter)
+            _show(asked.adapters(), as_json=False)
 
     @app.command()
     def rollback(as_json: AsJson = False) -> None:
@@ -61,7 +62,8 @@ def add_to(app: typer.Typer, gate: Gate) -> None:
         Example: `formfact adapters rollback`
         """
         with desk() as asked:
-            _show(asked.rollback(), as_json)
+            asked.rollback()
+            _show(asked.adapters(), as_json)
 
     @app.command()
     def shadow(
@@ -72,7 +74,8 @@ def add_to(app: typer.Typer, gate: Gate) -> None:
         Example: `formfact adapters shadow triage@3f9c0a7b12de`
         """
         with desk() as asked:
-            _show(asked.shadow(adapter), as_json)
+            asked.shadow(adapter)
+            _show(asked.adapters(), as_json)
 
 
 def _judged(gate: Gate, adapter: str, live: str) -> Verdict:

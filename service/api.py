@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from service import problems
+from service.admission import Admission
 from service.build import Services
+from service.headers import SecurityHeaders
 from service.limits import BodyLimit
-from service.metrics import Measured, Metrics
-from service.routes import adapters, admin, documents, respond
+from service.metrics import Measured
+from service.routes import adapters, admin, documents, respond, reviews
+from service.settings import Settings
+
+_ROUTERS = (respond.router, documents.router, documents.upkeep, reviews.router, adapters.router, admin.router)
 
 
 def create_app(services: Services) -> FastAPI:
     """The application around the parts of a process."""
     app = FastAPI(title="Formfact", version="0.1.0", description="Tune for form, retrieve for facts.")
     app.state.services = services
-    app.state.metrics = Metrics()
     problems.install(app)
-    for router in (respond.router, documents.router, documents.upkeep, adapters.router, admin.router):
+    for router in _ROUTERS:
         app.include_router(router)
-    app.add_middleware(BodyLimit, settings=services.settings)
-    app.add_middleware(Measured, metrics=app.state.metrics)
+    _surround(app, services.settings)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """What a request passes on its way in; the last that is added comes first."""
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(Admission, settings=settings)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_headers=["*"], allow_methods=["*"]
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, metrics=app.state.services.metrics)

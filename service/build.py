@@ -32,13 +32,17 @@ from retrieval.lexical import LexicalIndex
 from retrieval.relevance import Relevance
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
+from service.audit import Audit
 from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
 from service.database import open_database
 from service.idempotency import Idempotency
 from service.journal import Journal
 from service.keys import Keys
+from service.metrics import Metrics
 from service.pipeline import Pipeline
+from service.quotas import Quotas
+from service.reviews import Reviews, Rules
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -56,6 +60,10 @@ class Services:
     pipeline: Pipeline
     keys: Keys
     idempotency: Idempotency
+    audit: Audit
+    reviews: Reviews
+    quotas: Quotas
+    metrics: Metrics
     encoder: Encoder
     registry: Registry
     live: Live
@@ -101,7 +109,19 @@ def build(
     chat = chat or _chat(settings)
     prompted = None if chat is None else Prompted(domain, chat)
     live = Live(registry, encoder, domain, prompted)
-    shadow = Shadow(engine, registry, live)
+    audit, journal, metrics = Audit(engine), Journal(engine), Metrics()
+    rules = Rules(settings.review_sample, settings.review_unsure, settings.review_twice)
+    reviews = Reviews(engine, domain, journal, rules)
+    shadow = Shadow(
+        engine,
+        registry,
+        live,
+        settings.shadow_share,
+        settings.shadow_seconds,
+        lambda tx, request: reviews.ask(tx, request, "shadow_disagrees"),
+    )
+    metrics.watch("shadow_waiting", "Tickets that wait for the shadow", lambda: shadow.waiting)
+    metrics.watch("reviews_waiting", "Requests that wait for a reviewer", reviews.waiting)
     pinned = Pinned(AdapterClassifier(encoder, settings.adapter, domain)) if settings.adapter else None
     pipeline = Pipeline(
         domain=domain,
@@ -113,7 +133,9 @@ def build(
         extractive=ExtractiveComposer(domain),
         chat=None if chat is None else ChatComposer(domain, chat),
         prompted=prompted,
-        journal=Journal(engine),
+        journal=journal,
+        reviews=reviews,
+        metrics=metrics,
     )
     publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
     return Services(
@@ -123,8 +145,12 @@ def build(
         catalog=catalog,
         publisher=publisher,
         pipeline=pipeline,
-        keys=Keys(engine, domain),
+        keys=Keys(engine, domain, audit),
         idempotency=Idempotency(engine),
+        audit=audit,
+        reviews=reviews,
+        quotas=Quotas(settings),
+        metrics=metrics,
         encoder=encoder,
         registry=registry,
         live=live,

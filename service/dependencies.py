@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.build import Services
-from service.keys import Caller, Forbidden
+from service.idempotency import Attempt
+from service.keys import Caller, Forbidden, Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="A key `ff_…`; var/local.key holds one.")
 
@@ -22,8 +23,18 @@ def _services(request: Request) -> Services:
 Parts = Annotated[Services, Depends(_services)]
 
 
-def _caller(parts: Parts, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
-    return parts.keys.check(sent.credentials if sent else None)
+def _caller(
+    parts: Parts, request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Iterator[Caller]:
+    address = request.client.host if request.client else ""
+    parts.quotas.may_guess(address)
+    try:
+        caller = parts.keys.check(sent.credentials if sent else None)
+    except Unauthorized:
+        parts.quotas.guessed(address)
+        raise
+    with parts.quotas.held(caller):
+        yield caller
 
 
 AnyCaller = Annotated[Caller, Depends(_caller)]
@@ -41,6 +52,34 @@ def _scoped(scope: str) -> Callable[[Caller], Caller]:
 Responder = Annotated[Caller, Depends(_scoped("respond"))]
 Reader = Annotated[Caller, Depends(_scoped("read"))]
 Ingester = Annotated[Caller, Depends(_scoped("ingest"))]
+Reviewer = Annotated[Caller, Depends(_scoped("review"))]
 Administrator = Annotated[Caller, Depends(_scoped("admin"))]
 
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+class Write:
+    """The write that a request is; `attempt` gives the first answer again where it was made before."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        request: Request,
+        caller: AnyCaller,
+        key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)] = None,
+    ) -> None:
+        self._parts, self._key = parts, key
+        self._where = (caller.key_id, request.method, request.url.path)
+
+    def attempt(self, fields: dict[str, Any] | None = None, data: bytes = b"") -> Attempt:
+        """This try at the write; see `Idempotency.attempt`."""
+        return self._parts.idempotency.attempt(self._where, self._key, fields or {}, data)
+
+
+Once = Annotated[Write, Depends()]
+
+
+def _deadline(request: Request) -> float:
+    deadline: float = request.state.deadline
+    return deadline
+
+
+Deadline = Annotated[float, Depends(_deadline)]  # of time.monotonic()

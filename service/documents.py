@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from domains.spec import NotFound
 from retrieval.instants import now, parse_instant, show_instant
 from retrieval.tables import revisions
 
 if TYPE_CHECKING:
+    from ingest.drafting import Submission
     from retrieval.contents import Published
     from retrieval.recorder import Erased
     from retrieval.upkeep import Report
     from retrieval.versions import Version, View
     from service.build import Services
+    from service.idempotency import Keep
     from service.keys import Caller
 
 _BEYOND = "Backups, and copies outside the home, are not reached."
@@ -135,12 +137,35 @@ def version_text(services: Services, caller: Caller, doc_id: str, number: int) -
     return VersionText(**_version(services, version).model_dump(), doc_id=doc_id, text=text)
 
 
-def retract(services: Services, caller: Caller, doc_id: str, at: str | None = None) -> RetractedOut:
+def publish(
+    services: Services, caller: Caller, submission: Submission, keep: Keep[Published] | None = None
+) -> Published:
+    """Publish a file; `keep` writes what belongs to it into the same transaction. Raises like `Publisher.publish`."""
+
+    def within(tx: Connection, done: Published) -> None:
+        if done.status == "published":
+            services.audit.add(tx, caller.key_id, "published", f"{done.doc_id} v{done.version}")
+        if keep:
+            keep(tx, done)
+
+    return services.publisher.publish(submission, caller.key_id, caller.audiences, within)
+
+
+def retract(
+    services: Services, caller: Caller, doc_id: str, at: str | None = None, keep: Keep[RetractedOut] | None = None
+) -> RetractedOut:
     """End all versions of a document at a date (default: now); its history stays."""
     described(services, caller, doc_id)
     moment = parse_instant(at, services.domain.zone, "at") if at else now()
-    revision = services.publisher.retract(doc_id, moment, caller.key_id)
-    return RetractedOut(doc_id=doc_id, at=show_instant(moment, services.domain.zone) or "", catalog_revision=revision)
+    shown = show_instant(moment, services.domain.zone) or ""
+
+    def within(tx: Connection, revision: int) -> None:
+        services.audit.add(tx, caller.key_id, "retracted", doc_id, at=shown)
+        if keep:
+            keep(tx, RetractedOut(doc_id=doc_id, at=shown, catalog_revision=revision))
+
+    revision = services.publisher.retract(doc_id, moment, caller.key_id, within)
+    return RetractedOut(doc_id=doc_id, at=shown, catalog_revision=revision)
 
 
 def purge(services: Services, caller: Caller, doc_id: str, version: int | None = None) -> ErasedOut:
@@ -150,12 +175,12 @@ def purge(services: Services, caller: Caller, doc_id: str, version: int | None =
     else:
         version_text(services, caller, doc_id, version)
     blanked: list[int] = []
-    erased = services.publisher.purge(
-        doc_id,
-        version,
-        caller.key_id,
-        within=lambda tx, _: blanked.append(services.pipeline.journal.erase(tx, doc_id, version)),
-    )
+
+    def within(tx: Connection, _: Erased) -> None:
+        blanked.append(services.pipeline.journal.erase(tx, doc_id, version))
+        services.audit.add(tx, caller.key_id, "purged", doc_id, version=version)
+
+    erased = services.publisher.purge(doc_id, version, caller.key_id, within)
     return _erased(doc_id, erased, sum(blanked))
 
 

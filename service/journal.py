@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from domains.spec import NotFound
-from retrieval.instants import now
 from retrieval.recorder import writing
 from retrieval.tables import versions
 from service.tables import journal, quoted
@@ -30,6 +30,12 @@ class Record:
     key_id: str
     request: dict[str, Any]
     reply: dict[str, Any]
+    outputs: dict[str, Any] | None = None  # what a replay needs beside them, see service/replay.py
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """What the asker could read; nobody who reads less may see the record. Of old records: more than anybody."""
+        return frozenset(self.outputs["audiences"] if self.outputs else {"(not recorded)"})
 
 
 class Journal:
@@ -38,23 +44,20 @@ class Journal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def record(self, request_id: str, key_id: str, request: dict[str, Any], reply: dict[str, Any]) -> None:
-        """Write one record."""
-        row: dict[str, Any] = {
-            "request_id": request_id,
-            "at": now(),
-            "key_id": key_id,
-            "request": request,
-            "reply": reply,
-        }
+    def record(self, record: Record, within: Callable[[Connection], None] = lambda _: None) -> None:
+        """Write one record, and what belongs to it."""
+        reply = record.reply
         sources = sorted({(c["doc_id"], c["version"]) for c in reply["citations"]})
         with writing(self._engine) as tx:
             for doc_id, version in sources:
                 if not _stands(tx, doc_id, version):  # it was erased while this was answered
-                    row["reply"] = _blanked(row["reply"], doc_id, version)
-            tx.execute(journal.insert(), row)
+                    reply = _blanked(reply, doc_id, version)
+            told = {name: getattr(record, name) for name in ("request_id", "at", "key_id", "request", "outputs")}
+            tx.execute(journal.insert(), told | {"reply": reply})
             if sources:
-                tx.execute(quoted.insert(), [{"request_id": request_id, "doc_id": d, "version": v} for d, v in sources])
+                rows = [{"request_id": record.request_id, "doc_id": d, "version": v} for d, v in sources]
+                tx.execute(quoted.insert(), rows)
+            within(tx)
 
     def read(self, request_id: str) -> Record:
         """A request and its reply.
@@ -88,7 +91,7 @@ class Journal:
 
 
 def _record(row: Any) -> Record:
-    return Record(row.request_id, row.at, row.key_id, dict(row.request), dict(row.reply))
+    return Record(row.request_id, row.at, row.key_id, dict(row.request), dict(row.reply), row.outputs)
 
 
 def _stands(tx: Connection, doc_id: str, version: int) -> bool:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select
+import structlog
+from sqlalchemy import ColumnElement, Connection, Engine, Row, select, update
+from sqlalchemy.exc import OperationalError
 from ulid import ULID
 
 from domains.spec import Domain, FormfactError, InvalidInput, NotFound
 from retrieval.instants import now
+from service.audit import Audit
 from service.tables import keys
 
 SCOPES = ("respond", "read", "ingest", "review", "admin")
 LOCAL = "local"  # the name of the key that a fresh home makes for itself
+_NOTED_EVERY = timedelta(minutes=1)
+
+log = structlog.get_logger()
 
 
 class Unauthorized(FormfactError):
@@ -36,11 +42,25 @@ class Caller:
     key_id: str
     scopes: frozenset[str]
     audiences: frozenset[str]
+    per_minute: int | None = None  # requests; None: the setting's
+    at_once: int | None = None  # requests being answered; likewise
 
     @property
     def sees_revisions(self) -> bool:
         """Others get a token instead of the revision number, which would tell of documents that they may not read."""
         return not self.scopes.isdisjoint({"ingest", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new key may do and read, until when and how often."""
+
+    name: str
+    scopes: tuple[str, ...]
+    audiences: tuple[str, ...]
+    expires_at: datetime | None = None
+    per_minute: int | None = None
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,69 +72,65 @@ class Key:
     scopes: tuple[str, ...]
     audiences: tuple[str, ...]
     created_at: datetime
-    revoked_at: datetime | None
+    revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    per_minute: int | None = None
+    at_once: int | None = None
 
 
 class Keys:
     """Makes, checks and revokes keys. Each check reads the database, so that a revocation bites at once."""
 
-    def __init__(self, engine: Engine, domain: Domain) -> None:
-        self._engine, self._domain = engine, domain
+    def __init__(self, engine: Engine, domain: Domain, audit: Audit) -> None:
+        self._engine, self._domain, self._audit = engine, domain, audit
 
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """A transaction in which a key and what belongs to it are written together."""
-        return self._engine.begin()
-
-    def create(self, name: str, scopes: Iterable[str], audiences: Iterable[str], tx: Connection) -> tuple[Key, str]:
+    def create(self, wanted: Wanted, actor: str, tx: Connection) -> tuple[Key, str]:
         """Make a key. Returns what is stored and the secret, which is shown this once.
 
         Raises:
-            InvalidInput: an unknown scope or audience.
+            InvalidInput: an unknown scope or audience, or an end that has passed.
         """
-        _known("scopes", scopes := sorted(set(scopes)), SCOPES)
-        _known("audiences", audiences := sorted(set(audiences)), self._domain.audiences)
+        _known("scopes", scopes := sorted(set(wanted.scopes)), SCOPES)
+        _known("audiences", audiences := sorted(set(wanted.audiences)), self._domain.audiences)
+        if wanted.expires_at and wanted.expires_at <= now():
+            raise InvalidInput("expires_at: that has passed.", "Give an instant to come, or none.", "expires_at")
         secret = f"ff_{secrets.token_urlsafe(32)}"
-        key = Key(str(ULID()), name, tuple(scopes), tuple(audiences), now(), None)
-        row = {
-            "id": key.id,
-            "name": name,
-            "hash": _hash(secret),
-            "scopes": scopes,
-            "audiences": audiences,
-            "created_at": key.created_at,
-        }
-        tx.execute(keys.insert(), row)
+        told = {f.name: getattr(wanted, f.name) for f in fields(wanted)} | {"scopes": scopes, "audiences": audiences}
+        key = Key(id=str(ULID()), created_at=now(), **told)
+        row = {"id": key.id, "hash": hashed(secret), "created_at": key.created_at}
+        tx.execute(keys.insert(), row | told)
+        self._audit.add(tx, actor, "key created", key.id, name=key.name, scopes=scopes, audiences=audiences)
         return key, secret
 
     def check(self, secret: str | None) -> Caller:
         """Who holds this secret.
 
         Raises:
-            Unauthorized: nobody, or the key was revoked.
+            Unauthorized: nobody, or the key was revoked or has expired.
         """
-        with self._engine.connect() as connection:
-            row = connection.execute(select(keys).where(keys.c.hash == _hash(secret or ""))).first()
-        if row is None or row.revoked_at is not None:
-            raise Unauthorized(
-                "This needs a key that is known and not revoked.",
-                "Send `Authorization: Bearer ff_…`; var/local.key holds one.",
-            )
-        return Caller(row.id, frozenset(row.scopes), self._domain.readable_by(row.audiences))
+        return self._caller(keys.c.hash == hashed(secret or ""))
+
+    def caller(self, key_id: str) -> Caller:
+        """The caller that a key stands for, where somebody was let in by it before; raises like `check`."""
+        return self._caller(keys.c.id == key_id)
 
     def list(self) -> list[Key]:
         """All keys, oldest first."""
         with self._engine.connect() as connection:
             return [_key(row) for row in connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id))]
 
-    def revoke(self, key_id: str) -> None:
-        """Revoke a key from now on.
+    def revoke(self, key_id: str, actor: str) -> None:
+        """Revoke a key from now on; one that is revoked stays so from when it was.
 
         Raises:
             NotFound: there is no such key.
         """
+        own = keys.c.id == key_id
         with self._engine.begin() as tx:
-            done = tx.execute(keys.update().where(keys.c.id == key_id).values(revoked_at=now()))
-            if not done.rowcount:
+            if tx.execute(update(keys).where(own & keys.c.revoked_at.is_(None)).values(revoked_at=now())).rowcount:
+                self._audit.add(tx, actor, "key revoked", key_id)
+            elif tx.execute(select(keys.c.id).where(own)).first() is None:
                 raise NotFound(f"There is no key `{key_id[:40]}`.", "GET /v1/keys lists them.")
 
     def local(self, path: Path) -> str:
@@ -127,12 +143,35 @@ class Keys:
                 pass
             else:
                 return secret
-        with self.transaction() as tx:
-            _, secret = self.create(LOCAL, SCOPES, self._domain.audiences, tx)
+        with self._engine.begin() as tx:
+            _, secret = self.create(Wanted(LOCAL, SCOPES, tuple(self._domain.audiences)), "setup", tx)
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
         path.write_text(secret + "\n", encoding="utf-8")
         return secret
+
+    def _caller(self, chosen: ColumnElement[bool]) -> Caller:
+        with self._engine.connect() as connection:
+            row = connection.execute(select(keys).where(chosen)).first()
+        moment = now()
+        if row is None or row.revoked_at is not None or (row.expires_at and row.expires_at <= moment):
+            raise Unauthorized(
+                "This needs a key that is known, not revoked and not expired.",
+                "Send `Authorization: Bearer ff_…`; var/local.key holds one.",
+            )
+        self._note_use(row, moment)
+        readable = self._domain.readable_by(row.audiences)
+        return Caller(row.id, frozenset(row.scopes), readable, row.per_minute, row.at_once)
+
+    def _note_use(self, row: Row[Any], moment: datetime) -> None:
+        """Write down that a key was used, once a minute: no request waits for more, nor fails where it cannot be."""
+        if row.last_used_at and moment - row.last_used_at < _NOTED_EVERY:
+            return
+        try:
+            with self._engine.begin() as tx:
+                tx.execute(update(keys).where(keys.c.id == row.id).values(last_used_at=moment))
+        except OperationalError as error:
+            log.warning("key_use_not_noted", kind=type(error).__name__)
 
 
 def _known(field: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -142,10 +181,12 @@ def _known(field: str, names: Iterable[str], known: Iterable[str]) -> None:
         raise InvalidInput(f"{field}: {', '.join(unknown)[:200]} is not known.", f"Known: {', '.join(known)}.", field)
 
 
-def _hash(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """What is stored of a secret."""
     # The secret has 256 random bits: a slow password hash would add nothing but latency.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _key(row: Row[tuple[object, ...]]) -> Key:
-    return Key(row.id, row.name, tuple(row.scopes), tuple(row.audiences), row.created_at, row.revoked_at)
+def _key(row: Row[Any]) -> Key:
+    told = {f.name: row._mapping[f.name] for f in fields(Key)}
+    return Key(**told | {"scopes": tuple(row.scopes), "audiences": tuple(row.audiences)})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+from sqlalchemy import Connection
 
 from adapters.tables import BASELINES, LIVE, PREVIOUS, SHADOW
 from domains.spec import Conflict
 
 if TYPE_CHECKING:
+    from adapters.registry import Canary, Move, Within
     from service.build import Services
+    from service.idempotency import Keep
     from service.keys import Caller
 
 
@@ -35,11 +39,20 @@ class MoveOut(BaseModel):
     why: str
 
 
+class CanaryOut(BaseModel):
+    """An adapter that answers a share (0..1) of the traffic, and all of some keys."""
+
+    id: str
+    share: float
+    keys: list[str]
+
+
 class AdaptersOut(BaseModel):
     """All adapters, how aliases moved (latest first), and how often the shadow agrees with the live one, by field."""
 
     live: str | None
     shadow: str | None
+    canary: CanaryOut | None
     adapters: list[AdapterOut]
     history: list[MoveOut]
     agreement: dict[str, dict[str, float]]
@@ -52,6 +65,7 @@ def listed(services: Services) -> AdaptersOut:
     return AdaptersOut(
         live=named.get(LIVE),
         shadow=named.get(SHADOW),
+        canary=_canary(registry.canary()),
         adapters=[
             AdapterOut(
                 id=one,
@@ -61,27 +75,26 @@ def listed(services: Services) -> AdaptersOut:
             )
             for one in registry.store.ids()
         ],
-        history=[MoveOut(**{name: getattr(m, name) for name in MoveOut.model_fields}) for m in registry.history()],
+        history=[_move(m) for m in registry.history()],
         agreement=services.shadow.compared(),
     )
 
 
-def promote(services: Services, caller: Caller, adapter: str) -> AdaptersOut:
+def promote(services: Services, caller: Caller, adapter: str, keep: Keep[MoveOut] | None = None) -> MoveOut:
     """Make an adapter live, once it has been seen to load; running replicas ask it from their next request on.
 
     Raises:
         NotFound: there is none of that id.
-        Conflict: the gate has not passed it, or a setting pins another.
+        Conflict: the gate has not passed it, the shadow has seen too little, or a setting pins another.
         IntegrityError: it does not load.
     """
     _not_pinned(services)
-    services.registry.store.promotable(adapter)
-    services.live.load(adapter)
-    services.registry.promote(adapter, caller.key_id)
-    return listed(services)
+    _ready(services, adapter)
+    _seen_enough(services, adapter)
+    return _move(services.registry.promote(adapter, caller.key_id, within=_noted(services, "promoted", keep)))
 
 
-def rollback(services: Services, caller: Caller) -> AdaptersOut:
+def rollback(services: Services, caller: Caller, keep: Keep[MoveOut] | None = None) -> MoveOut:
     """Make the adapter live that was live before, once it has been seen to load.
 
     Raises:
@@ -91,11 +104,10 @@ def rollback(services: Services, caller: Caller) -> AdaptersOut:
     _not_pinned(services)
     if previous := services.registry.target(PREVIOUS):
         services.live.load(previous)
-    services.registry.rollback(caller.key_id)
-    return listed(services)
+    return _move(services.registry.rollback(caller.key_id, _noted(services, "rolled back", keep)))
 
 
-def shadow(services: Services, caller: Caller, adapter: str | None) -> AdaptersOut:
+def shadow(services: Services, caller: Caller, adapter: str | None) -> MoveOut:
     """Let an adapter see tickets without touching replies; None ends it.
 
     Raises:
@@ -105,8 +117,59 @@ def shadow(services: Services, caller: Caller, adapter: str | None) -> AdaptersO
     """
     if adapter is not None:
         services.live.load(adapter)
-    services.registry.shadow(adapter, caller.key_id)
-    return listed(services)
+    return _move(services.registry.shadow(adapter, caller.key_id, _noted(services, "shadow set")))
+
+
+def canary(services: Services, caller: Caller, wanted: Canary | None) -> MoveOut:
+    """Let an adapter answer a part of the traffic; None ends it.
+
+    Raises:
+        NotFound: there is none of that id.
+        InvalidInput: it is live.
+        Conflict: the gate has not passed it, or a setting pins another.
+        IntegrityError: it does not load.
+    """
+    _not_pinned(services)
+    if wanted is not None:
+        _ready(services, wanted.target)
+    told = {} if wanted is None else {"share": wanted.share, "keys": sorted(wanted.keys)}
+    return _move(services.registry.set_canary(wanted, caller.key_id, _noted(services, "canary set", details=told)))
+
+
+def _ready(services: Services, adapter: str) -> None:
+    services.registry.store.promotable(adapter)
+    services.live.load(adapter)
+
+
+def _seen_enough(services: Services, adapter: str) -> None:
+    """An adapter that takes over has looked on for as many tickets as the setting wants; baselines need not."""
+    wanted = services.settings.promote_after
+    if wanted and adapter not in BASELINES and (seen := services.shadow.seen(adapter)) < wanted:
+        raise Conflict(
+            f"{adapter} has looked on at {seen} of {wanted} tickets.",
+            f"`formfact adapters shadow {adapter}`, and wait; or set FORMFACT_PROMOTE_AFTER.",
+        )
+
+
+def _noted(
+    services: Services, event: str, keep: Keep[MoveOut] | None = None, details: dict[str, Any] | None = None
+) -> Within:
+    """Writes the audit entry of a move, and what the caller keeps, into its transaction."""
+
+    def within(tx: Connection, move: Move) -> None:
+        services.audit.add(tx, move.actor, event, move.target or "none", before=move.before, **details or {})
+        if keep:
+            keep(tx, _move(move))
+
+    return within
+
+
+def _move(move: Move) -> MoveOut:
+    return MoveOut.model_validate(asdict(move))
+
+
+def _canary(found: Canary | None) -> CanaryOut | None:
+    return None if found is None else CanaryOut(id=found.target, share=found.share, keys=sorted(found.keys))
 
 
 def _not_pinned(services: Services) -> None:

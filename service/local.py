@@ -15,7 +15,7 @@ from service.build import Services, build
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.keys import SCOPES, Caller
-from service.labelling import AdaptersOut
+from service.labelling import AdaptersOut, MoveOut
 from service.prepare import prepare
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 from service.settings import Settings
@@ -47,7 +47,7 @@ class Local:
         return self._services.pipeline.search(request, self._as(audiences))
 
     def publish(self, submission: Submission) -> Published:
-        return self._services.publisher.publish(submission, self._caller.key_id, self._caller.audiences)
+        return documents.publish(self._services, self._caller, submission)
 
     def documents(self, audiences: Audiences, as_of: str | None, revision: int | None) -> list[DocumentOut]:
         return documents.listed(self._services, self._as(audiences), as_of, revision)
@@ -73,13 +73,13 @@ class Local:
     def adapters(self) -> AdaptersOut:
         return labelling.listed(self._services)
 
-    def promote(self, adapter: str) -> AdaptersOut:
+    def promote(self, adapter: str) -> MoveOut:
         return labelling.promote(self._services, self._caller, adapter)
 
-    def rollback(self) -> AdaptersOut:
+    def rollback(self) -> MoveOut:
         return labelling.rollback(self._services, self._caller)
 
-    def shadow(self, adapter: str | None) -> AdaptersOut:
+    def shadow(self, adapter: str | None) -> MoveOut:
         return labelling.shadow(self._services, self._caller, adapter)
 
     def _as(self, audiences: Audiences) -> Caller:

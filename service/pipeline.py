@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import structlog
+from opentelemetry import trace
 from ulid import ULID
 
 from adapters.classifier import Classifier, Labels
 from adapters.live import Source
-from adapters.shadow import Shadow
+from adapters.shadow import Seen, Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
 from retrieval.evidence import Evidence, Selector
@@ -23,9 +25,10 @@ from retrieval.retriever import Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
 from service.compose import Composer, Draft
-from service.journal import Journal
+from service.journal import Journal, Record
 from service.keys import Caller, Forbidden
 from service.language import foreign
+from service.metrics import Metrics
 from service.reply import (
     PassageOut,
     Provenance,
@@ -41,11 +44,35 @@ from service.reply import (
     labels_out,
     route_out,
 )
+from service.reviews import Reviews
 from service.route import Decision, Options, Route, decide, plan, wants_labels
 from service.ticket import Ticket, scrub
 from service.verify import verify
 
 log = structlog.get_logger()
+tracer = trace.get_tracer("formfact")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request past the door: scrubbed, checked, and bound to an instant, a view and a classifier."""
+
+    ticket: Ticket
+    options: Options
+    moment: datetime
+    view: View
+    sees_revisions: bool
+    classifier: Classifier
+    deadline: float = math.inf  # of time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply, and what it was made of."""
+
+    reply: Reply
+    labels: Labels | None
+    evidence: Evidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +89,50 @@ class Pipeline:
     chat: Composer | None  # words the claims where a chat model is set
     prompted: Classifier | None  # labels in mode `prompt`, likewise
     journal: Journal
+    reviews: Reviews
+    metrics: Metrics
 
-    def respond(self, request: RespondRequest, caller: Caller) -> Reply:
-        """One ticket to one verified reply.
+    def respond(self, request: RespondRequest, caller: Caller, deadline: float = math.inf) -> Reply:
+        """One ticket to one verified reply, journalled.
+
+        Args:
+            request: the ticket and the options.
+            caller: who asks.
+            deadline: of `time.monotonic()`; no stage begins after it.
 
         Raises:
             InvalidInput: a date, a slot or a combination of options makes no sense.
             Forbidden: `revision` without the scope for it.
             NotConfigured: the mode needs a chat model and none is set.
+            Unavailable: the deadline passed.
         """
-        options, clock = self._checked(request.options()), _Clock()
-        moment, view = self.view(request.as_of, request.revision, caller)
-        ticket = scrub(request.as_ticket())
-        self._check_customer(ticket)
-        classifier = self._classifier(options)
+        asked = self._asked(request, caller, deadline)
+        answered = self.answer(asked)
+        self._record(request, asked, answered, caller)
+        self.metrics.replied(answered.reply)
+        if answered.labels and asked.options.mode != "prompt":
+            read, classifier = asked.ticket.model_text, asked.classifier.id
+            self.shadow.see(Seen(read, classifier, answered.labels, answered.reply.request_id))
+        return answered.reply
+
+    def answer(self, asked: Asked) -> Answered:
+        """The way from a scrubbed ticket to a verified reply; writes nothing."""
+        ticket, options, clock = asked.ticket, asked.options, _Clock(asked.deadline)
         with clock("labels"):
-            labels = _labels(classifier, ticket) if wants_labels(options) else None
+            labels = _labels(asked.classifier, ticket) if wants_labels(options) else None
         route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
         with clock("retrieve"):
-            evidence = self._search(ticket, route, view) if route.facts else None
+            evidence = self._search(ticket, route, asked.view) if route.facts else None
         made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, options, clock)
-        provenance = self._provenance(classifier, moment, view, caller, made.composer)
-        reply = self._reply(ticket, options, route, labels, made, provenance, clock)
-        self._record(request, ticket, evidence, reply, caller)
-        if labels and options.mode != "prompt":
-            self.shadow.see(ticket.model_text, classifier.id, labels)
-        return reply
+        reply = self._reply(asked, route, labels, made, self._provenance(asked, made.composer), clock)
+        return Answered(reply, labels, evidence)
 
-    def triage(self, request: TriageRequest) -> TriageReply:
+    def triage(self, request: TriageRequest, caller: Caller) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
         ticket = scrub(RespondRequest(ticket=request.ticket).as_ticket())
-        classifier = self.labelling.current()
+        classifier = self.labelling.answering(caller.key_id, ticket.model_text)
         labels = classifier.label(ticket.model_text)
-        self.shadow.see(ticket.model_text, classifier.id, labels)
+        self.shadow.see(Seen(ticket.model_text, classifier.id, labels))
         bound = {"adapter": classifier.id, "domain": self.domain.fingerprint}
         return TriageReply(request_id=str(ULID()), labels=labels_out(labels), provenance=bound)
 
@@ -132,9 +170,20 @@ class Pipeline:
             )
         return options
 
-    def _classifier(self, options: Options) -> Classifier:
-        """What labels the ticket: in mode `prompt` the chat model, else what is live."""
-        return self.prompted if options.mode == "prompt" and self.prompted else self.labelling.current()
+    def _asked(self, request: RespondRequest, caller: Caller, deadline: float) -> Asked:
+        """The request, checked, with everything that it fixes: instant, view, classifier."""
+        options = self._checked(request.options())
+        moment, view = self.view(request.as_of, request.revision, caller)
+        ticket = scrub(request.as_ticket())
+        self._check_customer(ticket)
+        classifier = self._classifier(options, caller, ticket)
+        return Asked(ticket, options, moment, view, caller.sees_revisions, classifier, deadline)
+
+    def _classifier(self, options: Options, caller: Caller, ticket: Ticket) -> Classifier:
+        """What labels the ticket: in mode `prompt` the chat model, else what is live, or its canary."""
+        if options.mode == "prompt" and self.prompted:
+            return self.prompted
+        return self.labelling.answering(caller.key_id, ticket.model_text)
 
     def _check_customer(self, ticket: Ticket) -> None:
         if unknown := sorted(set(ticket.customer) - {*self.domain.slots, "language"}):
@@ -188,18 +237,17 @@ class Pipeline:
 
     def _reply(
         self,
-        ticket: Ticket,
-        options: Options,
+        asked: Asked,
         route: Route,
         labels: Labels | None,
         made: _Composed,
         provenance: Provenance,
         clock: _Clock,
     ) -> Reply:
-        flags = ["injection_suspected"] if commands_in(ticket.everything) else []
+        flags = ["injection_suspected"] if commands_in(asked.ticket.everything) else []
         return Reply(
             request_id=str(ULID()),
-            mode=options.mode,
+            mode=asked.options.mode,
             route=route_out(route, made.decision.format),
             labels=None if labels is None else labels_out(labels),
             action=made.decision.action,
@@ -211,26 +259,37 @@ class Pipeline:
             timings_ms=clock.told(),
         )
 
-    def _provenance(
-        self, classifier: Classifier, moment: datetime, view: View, caller: Caller, composer: str
-    ) -> Provenance:
-        judge = self.selector.relevance.name
+    def _provenance(self, asked: Asked, composer: str) -> Provenance:
+        judge, view = self.selector.relevance.name, asked.view
         return Provenance(
-            adapters={"labels": classifier.id} | ({"evidence": judge} if judge else {}),
-            base_model=classifier.base_model,
-            dataset=classifier.dataset,
+            adapters={"labels": asked.classifier.id} | ({"evidence": judge} if judge else {}),
+            base_model=asked.classifier.base_model,
+            dataset=asked.classifier.dataset,
             domain=self.domain.fingerprint,
-            catalog_revision=view.revision if caller.sees_revisions else view.token,
-            as_of=moment.astimezone(self.domain.zone).isoformat(timespec="seconds"),
+            catalog_revision=view.revision if asked.sees_revisions else view.token,
+            as_of=asked.moment.astimezone(self.domain.zone).isoformat(timespec="seconds"),
             composer=composer,
         )
 
-    def _record(
-        self, request: RespondRequest, ticket: Ticket, evidence: Evidence | None, reply: Reply, caller: Caller
-    ) -> None:
-        asked = asdict(ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
-        seen = None if evidence is None else [finding_log(f) for f in evidence]
-        self.journal.record(reply.request_id, caller.key_id, asked | {"evidence": seen}, reply.model_dump(mode="json"))
+    def _record(self, request: RespondRequest, asked: Asked, answered: Answered, caller: Caller) -> None:
+        told = asdict(asked.ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
+        seen = None if answered.evidence is None else [finding_log(f) for f in answered.evidence]
+        reply, labels = answered.reply, answered.labels
+        record = Record(
+            request_id=reply.request_id,
+            at=now(),
+            key_id=caller.key_id,
+            request=told | {"evidence": seen},
+            reply=reply.model_dump(mode="json"),
+            outputs={
+                "labels": None if labels is None else {name: asdict(label) for name, label in labels.items()},
+                "moment": asked.moment.isoformat(),
+                "revision": asked.view.revision,
+                "audiences": sorted(caller.audiences),
+                "sees_revisions": caller.sees_revisions,
+            },
+        )
+        self.journal.record(record, within=lambda tx: self.reviews.consider(tx, record))
 
 
 def _labels(classifier: Classifier, ticket: Ticket) -> Labels | None:
@@ -254,16 +313,20 @@ class _Composed:
 
 @dataclass(slots=True)
 class _Clock:
-    """Times of the stages of one request, in milliseconds."""
+    """Times of the stages of one request, in milliseconds; a trace has a span for each."""
 
+    deadline: float
     started: float = field(default_factory=time.perf_counter)
     stages: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        if time.monotonic() > self.deadline:
+            raise Unavailable(f"The time for this request was over before `{stage}`.", "Try again, or allow more.")
         begun = time.perf_counter()
         try:
-            yield
+            with tracer.start_as_current_span(stage):
+                yield
         finally:
             self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - begun
 

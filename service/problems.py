@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -9,10 +11,12 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from ulid import ULID
 
 from domains import spec
+from service.idempotency import Repeated
 from service.keys import Forbidden, Unauthorized
 
 log = structlog.get_logger()
@@ -27,11 +31,14 @@ STATUS: tuple[tuple[type[spec.FormfactError], int], ...] = (
     (spec.TooLarge, 413),
     (spec.UnsupportedMedia, 415),
     (spec.InvalidInput, 422),
+    (spec.TooMany, 429),
     (spec.Unavailable, 503),
 )
 
 
-def problem(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> JSONResponse:
+def problem(
+    status: int, detail: str, errors: list[dict[str, str]] | None = None, retry_after: float = 1.0
+) -> JSONResponse:
     """A problem document. `detail` says what is wrong and what to do."""
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -42,7 +49,8 @@ def problem(status: int, detail: str, errors: list[dict[str, str]] | None = None
     }
     if errors:
         body["errors"] = errors
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status)
+    wait = {"Retry-After": str(math.ceil(retry_after))}
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: wait, 503: wait}.get(status)
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -54,7 +62,20 @@ def status_of(error: spec.FormfactError) -> int:
 def from_error(error: spec.FormfactError) -> JSONResponse:
     """The problem of one of our errors."""
     field = getattr(error, "field", "")
-    return problem(status_of(error), str(error), [{"field": field, "detail": error.detail}] if field else None)
+    errors = [{"field": field, "detail": error.detail}] if field else None
+    return problem(status_of(error), str(error), errors, getattr(error, "retry_after", 1.0))
+
+
+def storage_fault(error: OperationalError) -> spec.Unavailable:
+    """What a database says that cannot write: full, locked, gone. Nothing of what was asked was done."""
+    said = str(error.orig).lower()
+    if "full" in said or "no space" in said:
+        return spec.Unavailable(
+            "The disk of the service is full.", "Whoever runs it must make room; then try again.", 30
+        )
+    if "locked" in said or "busy" in said:
+        return spec.Unavailable("The database is locked by another process.", "Try again.", 2)
+    return spec.Unavailable("The database does not answer.", "Try again; if it stays, tell whoever runs it.", 5)
 
 
 def from_validation(error: RequestValidationError) -> JSONResponse:
@@ -69,30 +90,51 @@ def from_validation(error: RequestValidationError) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Have every error of `app` answered by a problem."""
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, answer)
 
-    @app.exception_handler(spec.FormfactError)
-    def _ours(_: Request, error: spec.FormfactError) -> JSONResponse:
-        if status_of(error) == 500:
-            log.error("fault", kind=type(error).__name__)
-        return from_error(error)
 
-    @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return from_validation(error)
-
-    @app.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
-        if error.status_code == 400:  # what FastAPI says of a body that it cannot decode
-            return problem(422, "The body could not be read. Send JSON in UTF-8, or a multipart form as /docs tells.")
-        known = {
-            404: "There is nothing at this path. /docs lists what there is.",
-            405: "This path takes other methods.",
-        }
-        answer = problem(error.status_code, known.get(error.status_code, str(error.detail)))
-        answer.headers.update(error.headers or {})
-        return answer
-
-    @app.exception_handler(Exception)
-    def _fault(_: Request, error: Exception) -> JSONResponse:
+def _ours(_: Request, error: spec.FormfactError) -> JSONResponse:
+    if status_of(error) == 500:
         log.error("fault", kind=type(error).__name__)
-        return problem(500, "Something failed on this side. Try again; if it stays, tell us the request_id.")
+    return from_error(error)
+
+
+def _again(_: Request, answer: Repeated) -> JSONResponse:
+    return JSONResponse(answer.body, answer.status, {"Idempotency-Replayed": "true"})
+
+
+def _storage(_: Request, error: OperationalError) -> JSONResponse:
+    log.error("storage", kind=type(error.orig).__name__, said=str(error.orig)[:100])
+    return from_error(storage_fault(error))
+
+
+def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    return from_validation(error)
+
+
+def _http(_: Request, error: HTTPException) -> JSONResponse:
+    if error.status_code == 400:  # what FastAPI says of a body that it cannot decode
+        return problem(422, "The body could not be read. Send JSON in UTF-8, or a multipart form as /docs tells.")
+    known = {
+        404: "There is nothing at this path. /docs lists what there is.",
+        405: "This path takes other methods.",
+    }
+    answer = problem(error.status_code, known.get(error.status_code, str(error.detail)))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _fault(_: Request, error: Exception) -> JSONResponse:
+    log.error("fault", kind=type(error).__name__)
+    return problem(500, "Something failed on this side. Try again; if it stays, tell us the request_id.")
+
+
+_ANSWERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
+    spec.FormfactError: _ours,
+    Repeated: _again,
+    OperationalError: _storage,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    Exception: _fault,
+}

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import TypeAdapter
 
-from domains.spec import Conflict, FormfactError, InvalidInput, NotFound, TooLarge, Unavailable, UnsupportedMedia
+from domains.spec import (
+    Conflict,
+    FormfactError,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    UnsupportedMedia,
+)
 from retrieval.contents import Published
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
-from service.labelling import AdaptersOut
+from service.labelling import AdaptersOut, MoveOut
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 
 if TYPE_CHECKING:
@@ -28,6 +37,7 @@ _PROBLEMS: Mapping[int, type[FormfactError]] = {
     409: Conflict,
     413: TooLarge,
     415: UnsupportedMedia,
+    429: TooMany,
     503: Unavailable,
 }
 
@@ -91,14 +101,14 @@ class Remote:
     def adapters(self) -> AdaptersOut:
         return AdaptersOut.model_validate(self._ask("GET", "/v1/adapters", self._key))
 
-    def promote(self, adapter: str) -> AdaptersOut:
-        return AdaptersOut.model_validate(self._post(f"/v1/adapters/{adapter}/promote", self._key))
+    def promote(self, adapter: str) -> MoveOut:
+        return MoveOut.model_validate(self._post(f"/v1/adapters/{adapter}/promote", self._key))
 
-    def rollback(self) -> AdaptersOut:
-        return AdaptersOut.model_validate(self._post("/v1/adapters/rollback", self._key))
+    def rollback(self) -> MoveOut:
+        return MoveOut.model_validate(self._post("/v1/adapters/rollback", self._key))
 
-    def shadow(self, adapter: str | None) -> AdaptersOut:
-        return AdaptersOut.model_validate(self._ask("PUT", "/v1/adapters/shadow", self._key, json={"id": adapter}))
+    def shadow(self, adapter: str | None) -> MoveOut:
+        return MoveOut.model_validate(self._ask("PUT", "/v1/adapters/shadow", self._key, json={"id": adapter}))
 
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:

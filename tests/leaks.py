@@ -26,6 +26,7 @@ from ingest.drafting import Submission
 from ingest.metadata import stated
 from service.api import create_app
 from service.build import Services, build
+from service.keys import Wanted
 from service.prepare import take_in_adapter
 from service.settings import Settings
 
@@ -79,8 +80,8 @@ def look(services: Services, times: int, seed: int = 1) -> dict[str, int]:
     draw = random.Random(seed)
     marked = shelve(services, draw)
     client = TestClient(create_app(services), raise_server_exceptions=False)
-    with services.keys.transaction() as tx:
-        keys = {a: services.keys.create(a, ["respond", "read"], [a], tx)[1] for a in AUDIENCES}
+    with services.engine.begin() as tx:
+        keys = {a: services.keys.create(Wanted(a, ("respond", "read"), (a,)), "test", tx)[1] for a in AUDIENCES}
     counted = {"asked": 0, "answered": 0, "citations": 0, "texts looked through": 0, "forbidden words": 0}
     for _ in range(times):
         audience, subject = draw.choice(AUDIENCES), draw.choice(SUBJECTS)

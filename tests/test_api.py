@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
+from retrieval.instants import now
 from service.api import create_app
+from service.journal import Record
 
 PRICE = "What does the Team plan cost per user in EUR, billed monthly?"
 
@@ -268,7 +270,7 @@ def test_a_reply_that_was_under_way_during_a_purge_leaves_no_quote_in_the_journa
     reply = ask(public, "How much is the ibis fee?")
     assert "77 EUR" in reply["answer"]["text"]
     admin.delete("/v1/documents/ibis", params={"purge": True})
-    late = reply | {"request_id": "late"}
-    services.pipeline.journal.record("late", "test", {}, late)  # as if it had been recorded after the purge
+    late = Record("late", now(), "test", {}, reply | {"request_id": "late"})
+    services.pipeline.journal.record(late)  # as if it had been recorded after the purge
     assert "77 EUR" not in str(services.pipeline.journal.read("late"))
     assert "77 EUR" not in str(services.pipeline.journal.read(reply["request_id"]))

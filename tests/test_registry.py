@@ -58,10 +58,10 @@ def test_promote_and_rollback_take_effect_with_the_next_request(parts, http, oth
     first = triaged_by(http)
     assert first != other
     parts.registry.store.record(verdict(parts, other))
-    assert http.post(f"/v1/adapters/{other}/promote").json()["live"] == other
+    assert http.post(f"/v1/adapters/{other}/promote").json()["target"] == other
     assert triaged_by(http) == other
     assert http.post("/v1/respond", json=TICKET).json()["provenance"]["adapters"]["labels"] == other
-    assert http.post("/v1/adapters/rollback").json()["live"] == first
+    assert http.post("/v1/adapters/rollback").json()["target"] == first
     assert triaged_by(http) == first
     told = http.get("/v1/adapters").json()
     assert [m["why"] for m in told["history"]][:2] == ["rollback", "rollback"]
@@ -69,7 +69,7 @@ def test_promote_and_rollback_take_effect_with_the_next_request(parts, http, oth
 
 
 def test_a_baseline_needs_no_gate_and_serves_when_no_adapter_does(parts, http):
-    assert http.post(f"/v1/adapters/{ZERO_SHOT}/promote").json()["live"] == ZERO_SHOT
+    assert http.post(f"/v1/adapters/{ZERO_SHOT}/promote").json()["target"] == ZERO_SHOT
     labels = http.post("/v1/triage", json=TICKET).json()["labels"]
     assert labels.keys() == parts.domain.fields.keys()
     assert all(0 <= label["confidence"] <= 1 for label in labels.values())
@@ -121,26 +121,27 @@ def test_a_rollback_with_an_idempotency_key_happens_once(parts, http, other):
     parts.registry.store.record(verdict(parts, other))
     http.post(f"/v1/adapters/{other}/promote")
     for _ in range(2):
-        assert http.post("/v1/adapters/rollback", headers={"Idempotency-Key": "k"}).json()["live"] == first
+        assert http.post("/v1/adapters/rollback", headers={"Idempotency-Key": "k"}).json()["target"] == first
 
 
 def test_a_shadow_sees_tickets_and_touches_no_reply(parts, http, other):
     plain = http.post("/v1/triage", json=TICKET).json()
-    assert http.put("/v1/adapters/shadow", json={"id": other}).json()["shadow"] == other
+    assert http.put("/v1/adapters/shadow", json={"id": other}).json()["target"] == other
     shadowed = [http.post("/v1/triage", json=TICKET).json() for _ in range(3)]
     parts.shadow.wait()
     assert all((s["labels"], s["provenance"]) == (plain["labels"], plain["provenance"]) for s in shadowed)
     agreement = http.get("/v1/adapters").json()["agreement"]
     assert agreement["urgency"] == {"seen": 3, "agreed": 1.0}
     assert agreement["queue"]["agreed"] == 0.0, "the stricter one abstains"
-    assert http.put("/v1/adapters/shadow", json={"id": None}).json()["shadow"] is None
+    assert http.put("/v1/adapters/shadow", json={"id": None}).json()["target"] is None
     assert http.put("/v1/adapters/shadow", json={"id": parts.registry.target(LIVE)}).status_code == 422
 
 
 def test_a_promoted_shadow_is_no_shadow_any_more(parts, http, other):
     http.put("/v1/adapters/shadow", json={"id": other})
     parts.registry.store.record(verdict(parts, other))
-    told = http.post(f"/v1/adapters/{other}/promote").json()
+    http.post(f"/v1/adapters/{other}/promote")
+    told = http.get("/v1/adapters").json()
     assert (told["live"], told["shadow"]) == (other, None)
 
 

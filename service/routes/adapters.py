@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import labelling
-from service.dependencies import Administrator, IdempotencyKey, Parts
-from service.labelling import AdaptersOut
+from service.dependencies import Administrator, Once, Parts
+from service.labelling import AdaptersOut, MoveOut
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
 
@@ -32,24 +31,20 @@ def list_adapters(parts: Parts, caller: Administrator) -> AdaptersOut:
 
 
 @router.post("/rollback")
-def rollback(request: Request, parts: Parts, caller: Administrator, key: IdempotencyKey = None) -> AdaptersOut:
+def rollback(parts: Parts, caller: Administrator, once: Once) -> MoveOut:
     """Make the adapter live that was live before; a repeated request with the same key does not roll back twice."""
-    attempt = parts.idempotency.attempt((caller.key_id, "POST", request.url.path), key, {})
-    if first := parts.idempotency.first_answer(attempt):
-        return JSONResponse(first.body, first.status)  # type: ignore[return-value]
-    done = labelling.rollback(parts, caller)
-    with parts.engine.begin() as tx:
-        attempt.keep(tx, 200, done.model_dump(mode="json"))
-    return done
+    attempt = once.attempt()
+    return labelling.rollback(parts, caller, lambda tx, move: attempt.keep(tx, 200, move.model_dump()))
 
 
 @router.put("/shadow")
-def shadow(body: ShadowRequest, parts: Parts, caller: Administrator) -> AdaptersOut:
+def shadow(body: ShadowRequest, parts: Parts, caller: Administrator) -> MoveOut:
     """Let an adapter label the same tickets in the background; replies stay those of the live one."""
     return labelling.shadow(parts, caller, body.id)
 
 
 @router.post("/{adapter_id}/promote")
-def promote(adapter_id: AdapterId, parts: Parts, caller: Administrator) -> AdaptersOut:
+def promote(adapter_id: AdapterId, parts: Parts, caller: Administrator, once: Once) -> MoveOut:
     """Make an adapter live that the gate has passed, or a baseline; the next request is labelled by it."""
-    return labelling.promote(parts, caller, adapter_id)
+    attempt = once.attempt()
+    return labelling.promote(parts, caller, adapter_id, lambda tx, move: attempt.keep(tx, 200, move.model_dump()))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.instants import show_instant
-from service.dependencies import Administrator, AnyCaller, IdempotencyKey, Parts
-from service.keys import Key
+from domains.spec import InvalidInput
+from retrieval.instants import parse_instant, show_instant
+from retrieval.recorder import writing
+from service.dependencies import Administrator, AnyCaller, Once, Parts
+from service.keys import Caller, Key, Wanted
 
 router = APIRouter()
 
@@ -22,26 +24,50 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[str], Field(min_length=1)]
-    audiences: Annotated[list[str], Field(min_length=1)]
+    scopes: Annotated[list[str], Field(min_length=1, max_length=20)]
+    audiences: Annotated[list[str], Field(min_length=1, max_length=100)]
+    expires_at: Annotated[str | None, Field(max_length=40, description="date or instant; default: never")] = None
+    per_minute: Annotated[int | None, Field(ge=1, le=1_000_000, description="requests")] = None
+    at_once: Annotated[int | None, Field(ge=1, le=10_000, description="requests being answered")] = None
+
+
+class KeyOut(BaseModel):
+    """A key without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    audiences: list[str]
+    created_at: str
+    revoked_at: str | None
+    expires_at: str | None
+    last_used_at: str | None
+    per_minute: int | None
+    at_once: int | None
+
+
+class MadeKey(KeyOut):
+    """A new key; `key` is its secret, left out where the request was answered before."""
+
+    key: str = ""
 
 
 @router.post("/v1/keys", status_code=201, tags=["keys"])
-def create_key(
-    body: KeyRequest, request: Request, parts: Parts, caller: Administrator, key: IdempotencyKey = None
-) -> dict[str, Any]:
-    """Make a key. Its secret is shown in this answer and never again, not even to a repeated request."""
-    attempt = parts.idempotency.attempt((caller.key_id, "POST", request.url.path), key, body.model_dump())
-    if first := parts.idempotency.first_answer(attempt):
-        return JSONResponse(first.body, first.status)  # type: ignore[return-value]
-    with parts.keys.transaction() as tx:
-        made, secret = parts.keys.create(body.name, body.scopes, body.audiences, tx)
-        attempt.keep(tx, 201, _key(parts, made))
-    return _key(parts, made) | {"key": secret}
+def create_key(body: KeyRequest, parts: Parts, caller: Administrator, once: Once) -> MadeKey:
+    """Make a key. Its secret is shown in this answer and never again, not even to a repeated request.
+
+    Nobody gives what it does not hold: scopes and audiences are those of the asking key, or fewer.
+    """
+    attempt = once.attempt(body.model_dump())
+    wanted = _wanted(parts, body, caller)
+    with writing(parts.engine) as tx:
+        made, secret = parts.keys.create(wanted, caller.key_id, tx)
+        attempt.keep(tx, 201, _key(parts, made).model_dump())
+    return MadeKey(**_key(parts, made).model_dump(), key=secret)
 
 
 @router.get("/v1/keys", tags=["keys"])
-def list_keys(parts: Parts, caller: Administrator) -> list[dict[str, Any]]:
+def list_keys(parts: Parts, caller: Administrator) -> list[KeyOut]:
     """All keys, without their secrets."""
     return [_key(parts, key) for key in parts.keys.list()]
 
@@ -49,7 +75,7 @@ def list_keys(parts: Parts, caller: Administrator) -> list[dict[str, Any]]:
 @router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"])
 def revoke_key(key_id: str, parts: Parts, caller: Administrator) -> Response:
     """Revoke a key; it is dead with the next request."""
-    parts.keys.revoke(key_id)
+    parts.keys.revoke(key_id, caller.key_id)
     return Response(status_code=204)
 
 
@@ -74,17 +100,19 @@ def readyz(parts: Parts) -> dict[str, str]:
 
 
 @router.get("/metrics", tags=["health"], response_class=Response)
-def metrics(request: Request, caller: Administrator) -> Response:
+def metrics(parts: Parts, caller: Administrator) -> Response:
     """Prometheus metrics. They hold no text of a ticket or document."""
-    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _key(parts: Parts, key: Key) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "scopes": list(key.scopes),
-        "audiences": list(key.audiences),
-        "created_at": show_instant(key.created_at, parts.domain.zone),
-        "revoked_at": show_instant(key.revoked_at, parts.domain.zone),
-    }
+def _wanted(parts: Parts, body: KeyRequest, caller: Caller) -> Wanted:
+    if beyond := sorted({*body.scopes} - caller.scopes | {*body.audiences} - caller.audiences):
+        raise InvalidInput(f"{', '.join(beyond)[:200]}: this key does not hold it.", "Give what it holds, or less.")
+    until = parse_instant(body.expires_at, parts.domain.zone, "expires_at") if body.expires_at else None
+    return Wanted(body.name, tuple(body.scopes), tuple(body.audiences), until, body.per_minute, body.at_once)
+
+
+def _key(parts: Parts, key: Key) -> KeyOut:
+    dates = ("created_at", "revoked_at", "expires_at", "last_used_at")
+    told = asdict(key) | {name: show_instant(getattr(key, name), parts.domain.zone) for name in dates}
+    return KeyOut.model_validate(told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -13,7 +13,7 @@ from ingest.drafting import Submission
 from ingest.metadata import Metadata, stated
 from retrieval.contents import Published
 from service import documents
-from service.dependencies import Administrator, IdempotencyKey, Ingester, Parts, Reader
+from service.dependencies import Administrator, Ingester, Once, Parts, Reader
 from service.documents import (
     DocumentOut,
     ErasedOut,
@@ -53,14 +53,13 @@ def _stated(
 
 @router.post("", status_code=201, responses={200: {"model": PublishedOut, "description": "unchanged"}})
 def publish(
-    request: Request,
     parts: Parts,
     caller: Ingester,
     file: Annotated[UploadFile, File()],
     meta: Annotated[Metadata, Depends(_stated)],
+    once: Once,
     allow_widen: Annotated[bool, Form()] = False,
     allow_retitle: Annotated[bool, Form()] = False,
-    key: IdempotencyKey = None,
 ) -> PublishedOut:
     """Publish a document version. Fields left out are taken from the file's front matter."""
     data = file.file.read(parts.settings.max_upload_bytes + 1)
@@ -69,14 +68,12 @@ def publish(
     name = file.filename or "document"
     fields = meta.model_dump() | {"name": name, "allow_widen": allow_widen, "allow_retitle": allow_retitle}
     fields["audience"] = sorted(meta.audience or ())
-    attempt = parts.idempotency.attempt((caller.key_id, "POST", request.url.path), key, fields, data)
-    if first := parts.idempotency.first_answer(attempt):
-        return JSONResponse(first.body, first.status)  # type: ignore[return-value]
-    published = parts.publisher.publish(
+    attempt = once.attempt(fields, data)
+    published = documents.publish(
+        parts,
+        caller,
         Submission(name, data, meta, allow_widen, allow_retitle),
-        actor=caller.key_id,
-        held=caller.audiences,
-        within=lambda tx, done: attempt.keep(tx, _status(done), published_out(done).model_dump()),
+        keep=lambda tx, done: attempt.keep(tx, _status(done), published_out(done).model_dump()),
     )
     return JSONResponse(published_out(published).model_dump(), _status(published))  # type: ignore[return-value]
 
@@ -102,9 +99,12 @@ def read_version(doc_id: str, number: int, parts: Parts, caller: Reader) -> Vers
 
 
 @router.post("/{doc_id}/retract")
-def retract(doc_id: str, body: RetractRequest, parts: Parts, caller: Ingester) -> RetractedOut:
+def retract(doc_id: str, body: RetractRequest, parts: Parts, caller: Ingester, once: Once) -> RetractedOut:
     """End all versions of a document at a date; its history stays."""
-    return documents.retract(parts, caller, doc_id, body.at)
+    attempt = once.attempt(body.model_dump())
+    return documents.retract(
+        parts, caller, doc_id, body.at, keep=lambda tx, done: attempt.keep(tx, 200, done.model_dump())
+    )
 
 
 @router.delete("/{doc_id}", responses={200: {"model": ErasedOut, "description": "purged"}, 204: {}})

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from domains.spec import FormfactError
-from service.dependencies import Parts, Reader, Responder
+from service.dependencies import Deadline, Parts, Reader, Responder
 from service.keys import Caller
 from service.pipeline import Pipeline
 from service.problems import status_of
@@ -21,15 +21,15 @@ router = APIRouter(prefix="/v1", tags=["tickets"])
 
 
 @router.post("/respond")
-def respond(body: RespondRequest, parts: Parts, caller: Responder) -> Reply:
+def respond(body: RespondRequest, parts: Parts, caller: Responder, deadline: Deadline) -> Reply:
     """Answer a ticket: labels, a cited reply, or an honest hand-off."""
-    return parts.pipeline.respond(body, caller)
+    return parts.pipeline.respond(body, caller, deadline)
 
 
 @router.post("/triage")
 def triage(body: TriageRequest, parts: Parts, caller: Responder) -> TriageReply:
     """Label a ticket; nothing is searched."""
-    return parts.pipeline.triage(body)
+    return parts.pipeline.triage(body, caller)
 
 
 @router.post("/search")

@@ -1,0 +1,137 @@
+"""Feedback and the review queue over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from retrieval.instants import show_instant
+from retrieval.recorder import writing
+from service.dependencies import Once, Parts, Responder, Reviewer
+from service.reviews import Judgement, Review
+
+router = APIRouter(prefix="/v1", tags=["reviews"])
+
+
+class FeedbackRequest(BaseModel):
+    """What a support tool's user thought of a reply."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    request_id: Annotated[str, Field(min_length=1, max_length=32)]
+    helpful: bool
+    comment: Annotated[str, Field(max_length=2000)] = ""
+
+
+class FeedbackOut(BaseModel):
+    """Feedback that was kept."""
+
+    id: str
+    request_id: str
+
+
+class JudgementRequest(BaseModel):
+    """What is right: labels by field (those that were right may be left out), and whether the answer was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    labels: Annotated[dict[str, str], Field(max_length=50)] = {}
+    answer_right: bool | None = None
+    comment: Annotated[str, Field(max_length=2000)] = ""
+
+
+class JudgedOut(BaseModel):
+    """A judgement; `reviewer` is the id of a key."""
+
+    reviewer: str
+    at: str
+    labels: dict[str, str]
+    answer_right: bool | None
+    comment: str
+
+
+class ReviewOut(BaseModel):
+    """A request in the queue: the scrubbed ticket, the reply, why somebody should look, what was said so far."""
+
+    id: str
+    request_id: str
+    at: str
+    reasons: list[str]
+    priority: int
+    wanted: int
+    done: bool
+    ticket: dict[str, Any]
+    reply: dict[str, Any]
+    shadow: dict[str, str]
+    judged: list[JudgedOut]
+
+
+@router.post("/feedback", status_code=201)
+def give_feedback(body: FeedbackRequest, parts: Parts, caller: Responder, once: Once) -> FeedbackOut:
+    """Say whether a reply was helpful; one that was not comes into the review queue."""
+    attempt = once.attempt(body.model_dump())
+    with writing(parts.engine) as tx:
+        made = parts.reviews.rate(tx, caller, body.request_id, body.helpful, body.comment)
+        done = FeedbackOut(id=made, request_id=body.request_id)
+        attempt.keep(tx, 201, done.model_dump())
+    return done
+
+
+@router.get("/reviews")
+def list_reviews(
+    parts: Parts,
+    caller: Reviewer,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    reason: Annotated[str | None, Query(max_length=40)] = None,
+) -> list[ReviewOut]:
+    """What waits for a person, most urgent first."""
+    return [shown(parts, review) for review in parts.reviews.open(caller, limit, reason)]
+
+
+@router.get("/reviews/{review_id}")
+def read_review(review_id: str, parts: Parts, caller: Reviewer) -> ReviewOut:
+    """One review."""
+    return shown(parts, parts.reviews.read(review_id, caller))
+
+
+@router.post("/reviews/{review_id}")
+def judge(review_id: str, body: JudgementRequest, parts: Parts, caller: Reviewer, once: Once) -> ReviewOut:
+    """Accept or correct; labels that are left out are taken as the reply gave them."""
+    attempt = once.attempt(body.model_dump())
+    review = parts.reviews.judge(
+        review_id,
+        caller,
+        Judgement(body.labels, body.answer_right, body.comment),
+        keep=lambda tx, done: attempt.keep(tx, 200, shown(parts, done).model_dump()),
+    )
+    return shown(parts, review)
+
+
+def shown(parts: Parts, review: Review) -> ReviewOut:
+    """A review as reviewers see it."""
+    record, zone = review.record, parts.domain.zone
+    names = ("subject", "body", "channel", "thread", "customer")
+    return ReviewOut(
+        id=review.id,
+        request_id=record.request_id,
+        at=show_instant(review.at, zone) or "",
+        reasons=list(review.reasons),
+        priority=review.priority,
+        wanted=review.wanted,
+        done=review.done,
+        ticket={name: record.request.get(name) for name in names},
+        reply=record.reply,
+        shadow=parts.shadow.differences(record.request_id),
+        judged=[
+            JudgedOut(
+                reviewer=one.reviewer,
+                at=show_instant(one.at, zone) or "",
+                labels=dict(one.judgement.labels),
+                answer_right=one.judgement.answer_right,
+                comment=one.judgement.comment,
+            )
+            for one in review.judged
+        ],
+    )
