@@ -27,7 +27,7 @@ def _assemble() -> None:
     from domains.commands import app as domains
     from evals.bench.commands import app as bench
     from evals.commands import app as evals
-    from service import adapter_commands, commands, document_commands
+    from service import adapter_commands, commands, document_commands, operation_commands
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
@@ -36,6 +36,7 @@ def _assemble() -> None:
     app.add_typer(bench, name="bench", help="Benchmarks on public data sets, or on your own.")
     commands.add_to(app)
     document_commands.add_to(app, _preview)
+    operation_commands.add_to(app)
     adapters.command()(readiness)
     app.add_typer(data, name="data", help="Data sets: checked, versioned, with a sealed holdout.")
     adapter_commands.add_to(adapters, _gate)

@@ -11,10 +11,18 @@ from service.build import Services
 from service.headers import SecurityHeaders
 from service.limits import BodyLimit
 from service.metrics import Measured
-from service.routes import adapters, admin, documents, respond, reviews
+from service.routes import adapters, admin, documents, operations, respond, reviews
 from service.settings import Settings
 
-_ROUTERS = (respond.router, documents.router, documents.upkeep, reviews.router, adapters.router, admin.router)
+_ROUTERS = (
+    respond.router,
+    documents.router,
+    documents.upkeep,
+    reviews.router,
+    adapters.router,
+    admin.router,
+    operations.router,
+)
 
 
 def create_app(services: Services) -> FastAPI:

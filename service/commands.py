@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,11 +45,15 @@ def serve(
     from service.api import create_app
     from service.build import build
     from service.home import owned
+    from service.housekeeping import housekeeping
     from service.prepare import prepare, warming
+    from service.safety import check
     from service.settings import Settings
+    from service.tracing import tracing
 
     stated = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
     settings = Settings(**stated)  # type: ignore[arg-type]
+    check(settings)
     _log_to_stderr(settings.log_level)
     console = Console(stderr=True)
     with owned(settings) as note:
@@ -59,8 +64,16 @@ def serve(
         note.write_text(json.dumps({**json.loads(note.read_text()), "url": url}), encoding="utf-8")
         _greet(url, settings.home)
         app = create_app(services)
-        with warming(services):
-            uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False)
+        with warming(services), housekeeping(services.engine, settings.journal_days), tracing(settings.otlp_url):
+            uvicorn.run(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=math.ceil(settings.request_seconds),
+            )
 
 
 def respond(

@@ -15,9 +15,12 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from ingest.drafting import Submission
     from retrieval.contents import Published
+    from service.auditing import AuditOut
     from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
     from service.labelling import AdaptersOut, MoveOut
+    from service.replay import ReplayOut
     from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
+    from service.reviewing import JudgedTickets
 
 Audiences = Sequence[str] | None  # None: all
 
@@ -39,6 +42,9 @@ class Desk(Protocol):
     def promote(self, adapter: str) -> MoveOut: ...
     def rollback(self) -> MoveOut: ...
     def shadow(self, adapter: str | None) -> MoveOut: ...
+    def audit(self, limit: int, expect: str | None) -> AuditOut: ...
+    def replay(self, request_id: str) -> ReplayOut: ...
+    def judged(self) -> JudgedTickets: ...
 
 
 @contextmanager

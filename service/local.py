@@ -11,13 +11,16 @@ from domains.spec import InvalidInput
 from ingest.drafting import Submission
 from retrieval.contents import Published
 from service import documents, labelling
+from service.auditing import AuditOut, audited
 from service.build import Services, build
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.keys import SCOPES, Caller
 from service.labelling import AdaptersOut, MoveOut
 from service.prepare import prepare
+from service.replay import ReplayOut, replay
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
+from service.reviewing import JudgedTickets, judged
 from service.settings import Settings
 
 
@@ -81,6 +84,15 @@ class Local:
 
     def shadow(self, adapter: str | None) -> MoveOut:
         return labelling.shadow(self._services, self._caller, adapter)
+
+    def audit(self, limit: int, expect: str | None) -> AuditOut:
+        return audited(self._services, limit, expect)
+
+    def replay(self, request_id: str) -> ReplayOut:
+        return replay(self._services, self._caller, request_id)
+
+    def judged(self) -> JudgedTickets:
+        return judged(self._services, self._caller)
 
     def _as(self, audiences: Audiences) -> Caller:
         domain = self._services.domain

@@ -107,8 +107,9 @@ class Pipeline:
             Unavailable: the deadline passed.
         """
         asked = self._asked(request, caller, deadline)
-        answered = self.answer(asked)
-        self._record(request, asked, answered, caller)
+        with tracer.start_as_current_span("respond"):
+            answered = self.answer(asked)
+            self._record(request, asked, answered, caller)
         self.metrics.replied(answered.reply)
         if answered.labels and asked.options.mode != "prompt":
             read, classifier = asked.ticket.model_text, asked.classifier.id

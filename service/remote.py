@@ -22,10 +22,13 @@ from domains.spec import (
     UnsupportedMedia,
 )
 from retrieval.contents import Published
+from service.auditing import AuditOut
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.labelling import AdaptersOut, MoveOut
+from service.replay import ReplayOut
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
+from service.reviewing import JudgedTickets
 
 if TYPE_CHECKING:
     from ingest.drafting import Submission
@@ -109,6 +112,16 @@ class Remote:
 
     def shadow(self, adapter: str | None) -> MoveOut:
         return MoveOut.model_validate(self._ask("PUT", "/v1/adapters/shadow", self._key, json={"id": adapter}))
+
+    def audit(self, limit: int, expect: str | None) -> AuditOut:
+        asked = {"limit": limit} | ({"expect": expect} if expect else {})
+        return AuditOut.model_validate(self._ask("GET", "/v1/audit", self._key, params=asked))
+
+    def replay(self, request_id: str) -> ReplayOut:
+        return ReplayOut.model_validate(self._post(f"/v1/replay/{request_id}", self._key))
+
+    def judged(self) -> JudgedTickets:
+        return JudgedTickets.model_validate(self._ask("GET", "/v1/reviews/judged", self._key))
 
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:

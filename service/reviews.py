@@ -5,7 +5,7 @@ What was judged flows back: `formfact reviews export` writes rows that `formfact
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -170,20 +170,20 @@ class Reviews:
         with self._engine.connect() as connection:
             return connection.scalar(select(func.count()).where(reviews.c.done.is_(False))) or 0
 
-    def agreement(self) -> dict[str, Agreement]:
+    def agreement(self, caller: Caller) -> dict[str, Agreement]:
         """How far the first two reviewers of the same tickets agree, by field."""
         pairs = [
             (review.judged[0].judgement.labels, review.judged[1].judgement.labels)
-            for review in self._all()
+            for review in _readable(self._all(), caller)
             if len(review.judged) > 1
         ]
         known = {name: tuple(field.labels) for name, field in self._domain.fields.items()}
         ordinal = frozenset(name for name, field in self._domain.fields.items() if field.ordinal)
         return agreement(pairs, known, ordinal)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self, caller: Caller) -> Iterator[dict[str, Any]]:
         """Judged tickets as rows of a data set, see `adapters/data/rows.py`; the newest judgement's labels count."""
-        for review in self._all():
+        for review in _readable(self._all(), caller):
             if review.judged and set(review.judged[-1].judgement.labels) == set(self._domain.fields):
                 yield _row(review)
 
@@ -221,7 +221,7 @@ class Reviews:
                 raise InvalidInput(f"{name}: there is no label `{value[:40]}`.", "GET /v1/domain lists them.", name)
 
 
-def _readable(found: Iterator[Review] | list[Review], caller: Caller) -> Iterator[Review]:
+def _readable(found: Iterable[Review], caller: Caller) -> Iterator[Review]:
     """A reply may quote what its asker could read: nobody reviews it who could not have asked it."""
     for review in found:
         if review.record.audiences <= caller.audiences:

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     review_unsure: float = Field(0.5, ge=0, le=1, description="confidence under which a label asks for a review")
     review_twice: float = Field(0.1, ge=0, le=1, description="of the reviews, to be judged by two people")
     journal_days: int = Field(90, ge=1, description="that requests and replies are kept")
+    otlp_url: str = Field("", description="where traces are sent (OTLP), as http://127.0.0.1:4318; empty: nowhere")
     chroma_sync_threshold: int = Field(1000, ge=3, description="records after which Chroma writes its graph to disk")
     log_level: str = "INFO"
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.registry import Canary
 from service import labelling
 from service.dependencies import Administrator, Once, Parts
 from service.labelling import AdaptersOut, MoveOut
@@ -22,6 +23,16 @@ class ShadowRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str | None, Field(max_length=100)]
+
+
+class CanaryRequest(BaseModel):
+    """Which adapter answers which part of the traffic; a null id ends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str | None, Field(max_length=100)]
+    share: Annotated[float, Field(ge=0, le=1, description="of the tickets, by a hash of their text")] = 0.0
+    keys: Annotated[list[str], Field(max_length=1000, description="ids of keys that it always answers")] = []
 
 
 @router.get("")
@@ -41,6 +52,13 @@ def rollback(parts: Parts, caller: Administrator, once: Once) -> MoveOut:
 def shadow(body: ShadowRequest, parts: Parts, caller: Administrator) -> MoveOut:
     """Let an adapter label the same tickets in the background; replies stay those of the live one."""
     return labelling.shadow(parts, caller, body.id)
+
+
+@router.put("/canary")
+def canary(body: CanaryRequest, parts: Parts, caller: Administrator) -> MoveOut:
+    """Let an adapter that the gate has passed label a part of the traffic; the rest stays with the live one."""
+    wanted = None if body.id is None else Canary(body.id, body.share, frozenset(body.keys))
+    return labelling.canary(parts, caller, wanted)
 
 
 @router.post("/{adapter_id}/promote")

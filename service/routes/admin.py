@@ -1,4 +1,4 @@
-"""Keys, the domain's definition, health and metrics."""
+"""Keys and the domain's definition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
 from domains.spec import InvalidInput
@@ -84,25 +83,6 @@ def domain(parts: Parts, caller: AnyCaller) -> dict[str, Any]:
     """The taxonomy: fields with their labels, slots, formats."""
     found = parts.domain.model_dump(mode="json", exclude={"audiences", "encoder"})
     return found | {"fingerprint": parts.domain.fingerprint}
-
-
-@router.get("/healthz", tags=["health"])
-def healthz() -> dict[str, str]:
-    """Is the process alive?"""
-    return {"status": "ok"}
-
-
-@router.get("/readyz", tags=["health"])
-def readyz(parts: Parts) -> dict[str, str]:
-    """Does it answer? Reads the catalog once."""
-    parts.catalog.head()
-    return {"status": "ready"}
-
-
-@router.get("/metrics", tags=["health"], response_class=Response)
-def metrics(parts: Parts, caller: Administrator) -> Response:
-    """Prometheus metrics. They hold no text of a ticket or document."""
-    return Response(generate_latest(parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _wanted(parts: Parts, body: KeyRequest, caller: Caller) -> Wanted:

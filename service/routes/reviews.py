@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.instants import show_instant
 from retrieval.recorder import writing
+from service import reviewing
 from service.dependencies import Once, Parts, Responder, Reviewer
-from service.reviews import Judgement, Review
+from service.reviewing import FeedbackOut, JudgedTickets, ReviewOut, shown
+from service.reviews import Judgement
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
 
@@ -25,13 +26,6 @@ class FeedbackRequest(BaseModel):
     comment: Annotated[str, Field(max_length=2000)] = ""
 
 
-class FeedbackOut(BaseModel):
-    """Feedback that was kept."""
-
-    id: str
-    request_id: str
-
-
 class JudgementRequest(BaseModel):
     """What is right: labels by field (those that were right may be left out), and whether the answer was."""
 
@@ -40,32 +34,6 @@ class JudgementRequest(BaseModel):
     labels: Annotated[dict[str, str], Field(max_length=50)] = {}
     answer_right: bool | None = None
     comment: Annotated[str, Field(max_length=2000)] = ""
-
-
-class JudgedOut(BaseModel):
-    """A judgement; `reviewer` is the id of a key."""
-
-    reviewer: str
-    at: str
-    labels: dict[str, str]
-    answer_right: bool | None
-    comment: str
-
-
-class ReviewOut(BaseModel):
-    """A request in the queue: the scrubbed ticket, the reply, why somebody should look, what was said so far."""
-
-    id: str
-    request_id: str
-    at: str
-    reasons: list[str]
-    priority: int
-    wanted: int
-    done: bool
-    ticket: dict[str, Any]
-    reply: dict[str, Any]
-    shadow: dict[str, str]
-    judged: list[JudgedOut]
 
 
 @router.post("/feedback", status_code=201)
@@ -90,6 +58,12 @@ def list_reviews(
     return [shown(parts, review) for review in parts.reviews.open(caller, limit, reason)]
 
 
+@router.get("/reviews/judged")
+def judged_tickets(parts: Parts, caller: Reviewer) -> JudgedTickets:
+    """What reviewers said, as rows that `formfact data build` takes, and how far two of them agree."""
+    return reviewing.judged(parts, caller)
+
+
 @router.get("/reviews/{review_id}")
 def read_review(review_id: str, parts: Parts, caller: Reviewer) -> ReviewOut:
     """One review."""
@@ -107,31 +81,3 @@ def judge(review_id: str, body: JudgementRequest, parts: Parts, caller: Reviewer
         keep=lambda tx, done: attempt.keep(tx, 200, shown(parts, done).model_dump()),
     )
     return shown(parts, review)
-
-
-def shown(parts: Parts, review: Review) -> ReviewOut:
-    """A review as reviewers see it."""
-    record, zone = review.record, parts.domain.zone
-    names = ("subject", "body", "channel", "thread", "customer")
-    return ReviewOut(
-        id=review.id,
-        request_id=record.request_id,
-        at=show_instant(review.at, zone) or "",
-        reasons=list(review.reasons),
-        priority=review.priority,
-        wanted=review.wanted,
-        done=review.done,
-        ticket={name: record.request.get(name) for name in names},
-        reply=record.reply,
-        shadow=parts.shadow.differences(record.request_id),
-        judged=[
-            JudgedOut(
-                reviewer=one.reviewer,
-                at=show_instant(one.at, zone) or "",
-                labels=dict(one.judgement.labels),
-                answer_right=one.judgement.answer_right,
-                comment=one.judgement.comment,
-            )
-            for one in review.judged
-        ],
-    )
