@@ -15,7 +15,9 @@ from domains.seal import fingerprint_of
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
 from retrieval.instants import now
+from service import documents
 from service.build import Services
+from service.keys import Caller
 
 
 def prepare(services: Services, console: Console) -> None:
@@ -30,7 +32,7 @@ def prepare(services: Services, console: Console) -> None:
     wanted = fingerprint_of(folder.rglob("*"), folder)
     if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return
-    publish = partial(services.publisher.publish, actor="setup", held=held(services))
+    publish = partial(documents.publish, services, Caller("setup", frozenset(), held(services)))
     outcomes = ingest_folder(folder, publish, Metadata(), services.settings.limits, console)
     if not any(o.refusal for o in outcomes):
         mark.write_text(wanted, encoding="utf-8")

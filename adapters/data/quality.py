@@ -45,7 +45,10 @@ class Slice:
 def agreement(
     pairs: Sequence[tuple[Mapping[str, str], Mapping[str, str]]], fields: Fields, ordinal: frozenset[str]
 ) -> dict[str, Agreement]:
-    """Agreement a field (Cohen 1960; quadratic weights where labels have an order, Cohen 1968)."""
+    """Agreement a field (Cohen 1960; quadratic weights where labels have an order, Cohen 1968).
+
+    Where all labels are equal kappa is 1, also where a single label leaves it undefined.
+    """
     found = {}
     for name, labels in fields.items():
         both = [(a[name], b[name]) for a, b in pairs if name in a and name in b]
@@ -54,7 +57,8 @@ def agreement(
         first, second = zip(*both, strict=True)
         weights = "quadratic" if name in ordinal else None
         numbers = [[labels.index(one) for one in side] for side in (first, second)]
-        kappa = float(cohen_kappa_score(*numbers, weights=weights, labels=range(len(labels))))
+        same = first == second
+        kappa = 1.0 if same else float(cohen_kappa_score(*numbers, weights=weights, labels=range(len(labels))))
         found[name] = Agreement(len(both), float(np.mean([a == b for a, b in both])), round(kappa, 3))
     return found
 
