@@ -40,6 +40,7 @@ from service.journal import Journal
 from service.keys import Keys
 from service.pipeline import Pipeline
 from service.settings import Settings
+from service.tools.desk import ToolDesk
 
 log = structlog.get_logger()
 
@@ -60,9 +61,11 @@ class Services:
     registry: Registry
     live: Live
     shadow: Shadow
+    tools: ToolDesk
 
     def close(self) -> None:
         """Let go of files and connections."""
+        self.tools.close()
         self.shadow.close()
         self.publisher.dense.close()
         self.engine.dispose()
@@ -129,6 +132,7 @@ def build(
         registry=registry,
         live=live,
         shadow=shadow,
+        tools=ToolDesk(engine, domain, pipeline, settings),
     )
 
 
