@@ -16,12 +16,11 @@ from service.ticket import Message, Ticket
 from service.tools import note
 from service.tools.client import Api
 from service.tools.signature import WALL, Clock, as_hex, check_age, from_seconds, same, wrong
-from service.tools.tool import Incoming, Webhook, customer_of, cut, fields_of, whole
+from service.tools.tool import NO_TEXT, Incoming, Webhook, customer_of, cut, fields_of, whole
 
 SIGNATURE, TIMESTAMP = "X-Chatwoot-Signature", "X-Chatwoot-Timestamp"
 
 _INCOMING, _OUTGOING = 0, 1  # `message_type` in the API; webhooks spell it out
-_NO_TEXT = "(an attachment without text)"
 
 
 class Chatwoot:
@@ -64,7 +63,7 @@ class Chatwoot:
         )
         if None in ids:
             raise InvalidInput("account.id, conversation.id and id: the webhook lacks one.", "Use Chatwoot 3 or newer.")
-        body = str(told.get("content") or "").strip() or (_NO_TEXT if told.get("attachments") else "")
+        body = str(told.get("content") or "").strip() or (NO_TEXT if told.get("attachments") else "")
         if conversation.get("status") == "resolved" or not body:
             return None
         customer = customer_of(self._slots, conversation.get("custom_attributes"), sender.get("custom_attributes"))

@@ -27,11 +27,11 @@ from service.tables import keys
 from service.ticket import Ticket, scrub
 from service.tools.configured import not_set_up, tools_of
 from service.tools.deliveries import Deliveries, Delivery
-from service.tools.tool import Incoming, Tool, ToolBusy, Webhook, cut
+from service.tools.tool import NO_TEXT, Incoming, Tool, ToolBusy, Webhook, cut
 
 ROOM = 100  # messages that may wait
 _FIRST_PUT_OFF, _LONGEST_PUT_OFF = 5.0, 900.0  # seconds; doubled from try to try
-_TRIES = 12  # in about an hour and a half
+_TRIES = 12  # in a little more than an hour
 _LOOK = 0.5  # seconds between two looks at the table
 _DRAIN = 5.0  # seconds that a shutdown goes on answering; what is left then is answered after the next start
 
@@ -214,10 +214,13 @@ class ToolDesk:
 
 
 def _request(conversation: str, told: Ticket) -> RespondRequest:
-    thread = [{"from": m.sender, "text": m.text} for m in told.thread]
-    ticket = {"body": told.body, "subject": told.subject, "channel": told.channel, "id": conversation}
+    ticket: dict[str, Any] = {"body": told.body, "subject": told.subject, "channel": told.channel, "id": conversation}
+    ticket["thread"] = [{"from": m.sender, "text": m.text} for m in told.thread]
+    asked: dict[str, Any] = {"ticket": ticket, "customer": dict(told.customer)}
+    if told.body == NO_TEXT:  # neither labels nor facts say anything of what nobody can read: a hand-off
+        asked |= {"labels": "never", "facts": "never"}
     try:
-        return RespondRequest.model_validate({"ticket": {**ticket, "thread": thread}, "customer": dict(told.customer)})
+        return RespondRequest.model_validate(asked)
     except ValidationError:
         raise InvalidInput("The message holds nothing that can be answered.") from None
 

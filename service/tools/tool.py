@@ -27,6 +27,8 @@ from service.ticket import Message, Ticket
 _BODY, _SUBJECT, _CHANNEL, _THREAD = 50_000, 1000, 40, 50
 _SLOT = 100  # characters of a slot's value
 
+NO_TEXT = "(an attachment without text)"  # the body of a message that holds none: a person gets it
+
 
 class ToolRefused(FormfactError):
     """The tool refuses what is sent to it; sending it again changes nothing."""
