@@ -29,12 +29,11 @@ from service.keys import Unauthorized
 from service.reply import RespondRequest
 from service.settings import Settings
 from service.tables import deliveries
-from service.ticket import Ticket
 from service.tools import note
 from service.tools.deliveries import Deliveries
 from service.tools.desk import ToolDesk
 from service.tools.signature import as_base64, as_hex
-from service.tools.tool import Incoming, Webhook
+from service.tools.tool import Webhook
 from tests.tool_servers import HANG_UP, Chatwoot, Zendesk
 
 ROOT = Path(__file__).parents[1]

@@ -62,7 +62,9 @@ class Chatwoot:
             whole(told.get("id")),
         )
         if None in ids:
-            raise InvalidInput("account.id, conversation.id and id: the webhook lacks one.", "Use Chatwoot 3 or newer.")
+            raise InvalidInput(
+                "account.id, conversation.id and id: the webhook lacks one.", "Send Chatwoot's own webhook here."
+            )
         body = str(told.get("content") or "").strip() or (NO_TEXT if told.get("attachments") else "")
         if conversation.get("status") == "resolved" or not body:
             return None
