@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.concurrency import run_in_threadpool
 
 from service import problems
 from service.admission import Admission
@@ -11,7 +15,7 @@ from service.build import Services
 from service.headers import SecurityHeaders
 from service.limits import BodyLimit
 from service.metrics import Measured
-from service.routes import adapters, admin, documents, operations, respond, reviews
+from service.routes import adapters, admin, documents, operations, respond, reviews, tools
 from service.settings import Settings
 
 _ROUTERS = (
@@ -22,12 +26,15 @@ _ROUTERS = (
     adapters.router,
     admin.router,
     operations.router,
+    tools.router,
 )
 
 
 def create_app(services: Services) -> FastAPI:
     """The application around the parts of a process."""
-    app = FastAPI(title="Formfact", version="0.1.0", description="Tune for form, retrieve for facts.")
+    services.tools.check()
+    about = "Tune for form, retrieve for facts."
+    app = FastAPI(title="Formfact", version="0.1.0", description=about, lifespan=_answering_tools)
     app.state.services = services
     problems.install(app)
     for router in _ROUTERS:
@@ -46,3 +53,12 @@ def _surround(app: FastAPI, settings: Settings) -> None:
         )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured, metrics=app.state.services.metrics)
+
+
+@asynccontextmanager
+async def _answering_tools(app: FastAPI) -> AsyncIterator[None]:
+    """Answer support tools while the application runs; it ends when what they sent is answered."""
+    desk = app.state.services.tools
+    desk.start()
+    yield
+    await run_in_threadpool(desk.stop)

@@ -44,6 +44,7 @@ from service.pipeline import Pipeline
 from service.quotas import Quotas
 from service.reviews import Reviews, Rules
 from service.settings import Settings
+from service.tools.desk import ToolDesk
 
 log = structlog.get_logger()
 
@@ -68,9 +69,11 @@ class Services:
     registry: Registry
     live: Live
     shadow: Shadow
+    tools: ToolDesk
 
     def close(self) -> None:
         """Let go of files and connections."""
+        self.tools.close()
         self.shadow.close()
         self.publisher.dense.close()
         self.engine.dispose()
@@ -110,6 +113,7 @@ def build(
     prompted = None if chat is None else Prompted(domain, chat)
     live = Live(registry, encoder, domain, prompted)
     audit, journal, metrics = Audit(engine), Journal(engine), Metrics()
+    keys = Keys(engine, domain, audit)
     rules = Rules(settings.review_sample, settings.review_unsure, settings.review_twice)
     reviews = Reviews(engine, domain, journal, rules)
     shadow = Shadow(
@@ -145,7 +149,7 @@ def build(
         catalog=catalog,
         publisher=publisher,
         pipeline=pipeline,
-        keys=Keys(engine, domain, audit),
+        keys=keys,
         idempotency=Idempotency(engine),
         audit=audit,
         reviews=reviews,
@@ -155,6 +159,7 @@ def build(
         registry=registry,
         live=live,
         shadow=shadow,
+        tools=ToolDesk(engine, domain, keys, pipeline, settings),
     )
 
 

@@ -60,6 +60,15 @@ class Settings(BaseSettings):
     journal_days: int = Field(90, ge=1, description="that requests and replies are kept")
     otlp_url: str = Field("", description="where traces are sent (OTLP), as http://127.0.0.1:4318; empty: nowhere")
     chroma_sync_threshold: int = Field(1000, ge=3, description="records after which Chroma writes its graph to disk")
+    zendesk_url: str = Field("", description="as https://example.zendesk.com; empty: no Zendesk")
+    zendesk_email: str = Field("", description="of the agent whose API token is used")
+    zendesk_token: SecretStr = Field(SecretStr(""), description="API token")
+    zendesk_secret: SecretStr = Field(SecretStr(""), description="signing secret of the webhook")
+    chatwoot_url: str = Field("", description="as https://app.chatwoot.com; empty: no Chatwoot")
+    chatwoot_token: SecretStr = Field(SecretStr(""), description="access token of an agent")
+    chatwoot_secret: SecretStr = Field(SecretStr(""), description="secret of the webhook or agent bot")
+    chatwoot_public: bool = Field(False, description="send answers to the customer; else every reply is a private note")
+    tools_key: str = Field("", description="id of the API key as which tickets from support tools are answered")
     log_level: str = "INFO"
 
     @property

@@ -130,3 +130,18 @@ links = Table(
     Column("key_id", ForeignKey("keys.id"), nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
+
+# What support tools sent and what became of it; see service/tools/deliveries.py.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(32), primary_key=True),  # the key of the message: sent twice, it is one row
+    Column("tool", String(20), nullable=False),
+    Column("payload", JSON, nullable=False),  # the scrubbed message; empty once it is answered
+    Column("state", String(10), nullable=False),  # waiting, done or failed
+    Column("attempts", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("due", Instant, nullable=False),  # not to be tried before
+    Column("error", String(200), nullable=False),  # of the last try, without a word of the ticket
+    Index("deliveries_in_order", "state", "due"),
+)
