@@ -25,7 +25,7 @@ from structlog.testing import capture_logs
 from domains.spec import NotConfigured
 from retrieval.instants import now
 from service.api import create_app
-from service.keys import Unauthorized
+from service.keys import Unauthorized, Wanted
 from service.reply import RespondRequest
 from service.settings import Settings
 from service.tables import deliveries
@@ -57,8 +57,8 @@ def chatwoot(services):
 
 
 def key_for(services, *audiences, scopes=("respond",)):
-    with services.keys.transaction() as tx:
-        return services.keys.create("tools", scopes, audiences or ("public",), tx)[0].id
+    with services.engine.begin() as tx:
+        return services.keys.create(Wanted("tools", tuple(scopes), tuple(audiences or ("public",))), "test", tx)[0].id
 
 
 @pytest.fixture
@@ -608,14 +608,14 @@ def _agents_only(services):
 
 
 def _keys(services):
-    with services.keys.transaction() as tx:
-        return services.local_key, services.keys.create("p", ["read"], ["public"], tx)[1]
+    with services.engine.begin() as tx:
+        return services.local_key, services.keys.create(Wanted("p", ("read",), ("public",)), "test", tx)[1]
 
 
 def test_a_key_that_is_revoked_answers_nothing_more(serve, settings, services, zendesk):
     zendesk.ticket(35, (7, True, PRICE))
     client = serve(settings)
-    services.keys.revoke(settings.tools_key)
+    services.keys.revoke(settings.tools_key, "test")
     sent(client, "zendesk", event())
     settled(services, "failed")
     assert zendesk.writes() == []
@@ -684,8 +684,8 @@ def test_the_trigger_in_the_docs_is_what_is_read(desk_of, settings, services):
 @pytest.fixture
 def live(services):
     """A service on loopback, and a key of it that reads what is public."""
-    with services.keys.transaction() as tx:
-        _, key = services.keys.create("client", ["respond"], ["public"], tx)
+    with services.engine.begin() as tx:
+        _, key = services.keys.create(Wanted("client", ("respond",), ("public",)), "test", tx)
     server = uvicorn.Server(uvicorn.Config(create_app(services), port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
