@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.concurrency import run_in_threadpool
 
-from service import problems
+from service import openapi, problems
 from service.admission import Admission
 from service.build import Services
 from service.headers import SecurityHeaders
@@ -34,12 +34,19 @@ def create_app(services: Services) -> FastAPI:
     """The application around the parts of a process."""
     services.tools.check()
     about = "Tune for form, retrieve for facts."
-    app = FastAPI(title="Formfact", version="0.1.0", description=about, lifespan=_answering_tools)
+    app = FastAPI(
+        title="Formfact",
+        version="0.1.0",
+        description=about,
+        lifespan=_answering_tools,
+        generate_unique_id_function=openapi.named,
+    )
     app.state.services = services
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
     _surround(app, services.settings)
+    app.openapi = lambda: openapi.describe(app, services.domain)  # type: ignore[method-assign]
     return app
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Engine, Row, select, update
@@ -20,7 +20,8 @@ from retrieval.instants import now
 from service.audit import Audit
 from service.tables import keys
 
-SCOPES = ("respond", "read", "ingest", "review", "admin")
+Scope = Literal["respond", "read", "ingest", "review", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 LOCAL = "local"  # the name of the key that a fresh home makes for itself
 _NOTED_EVERY = timedelta(minutes=1)
 
@@ -89,12 +90,10 @@ class Keys:
         """Make a key. Returns what is stored and the secret, which is shown this once.
 
         Raises:
-            InvalidInput: an unknown scope or audience, or an end that has passed.
+            InvalidInput: an unknown scope or audience.
         """
         _known("scopes", scopes := sorted(set(wanted.scopes)), SCOPES)
         _known("audiences", audiences := sorted(set(wanted.audiences)), self._domain.audiences)
-        if wanted.expires_at and wanted.expires_at <= now():
-            raise InvalidInput("expires_at: that has passed.", "Give an instant to come, or none.", "expires_at")
         secret = f"ff_{secrets.token_urlsafe(32)}"
         told = {f.name: getattr(wanted, f.name) for f in fields(wanted)} | {"scopes": scopes, "audiences": audiences}
         key = Key(id=str(ULID()), created_at=now(), **told)

@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from ulid import ULID
@@ -113,7 +114,7 @@ def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     return from_validation(error)
 
 
-def _http(_: Request, error: HTTPException) -> JSONResponse:
+def _http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 400:  # what FastAPI says of a body that it cannot decode
         return problem(422, "The body could not be read. Send JSON in UTF-8, or a multipart form as /docs tells.")
     known = {
@@ -122,7 +123,15 @@ def _http(_: Request, error: HTTPException) -> JSONResponse:
     }
     answer = problem(error.status_code, known.get(error.status_code, str(error.detail)))
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:  # the router names the methods of the first endpoint at this path alone
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    routes = (route for route in request.app.routes if isinstance(route, APIRoute))
+    path = request.scope["path"]
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 def _fault(_: Request, error: Exception) -> JSONResponse:

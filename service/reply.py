@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from service.compose import Citation, Draft
 
 
+# A date, or an instant with its offset; see `retrieval.instants.parse_instant`.
+InstantIn = Annotated[
+    str, Field(max_length=40, json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]})
+]
+RevisionIn = Annotated[int, Field(ge=0, strict=True)]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,7 +39,7 @@ class MessageIn(_Request):
 class TicketIn(_Request):
     """A ticket; only `body` is required."""
 
-    body: Annotated[str, Field(min_length=1, max_length=50_000)]
+    body: Annotated[str, Field(min_length=1, max_length=50_000, json_schema_extra={"pattern": r"\S"})]
     subject: Annotated[str, Field(max_length=1000)] = ""
     channel: Annotated[str, Field(max_length=40)] = ""
     id: Annotated[str, Field(max_length=200)] = ""
@@ -58,8 +65,8 @@ class RespondRequest(_Request):
     ticket: TicketIn
     customer: Annotated[dict[str, str | None], Field(description="slot -> value, as in /v1/domain")] = {}
     mode: Mode = "hybrid"
-    as_of: Annotated[str | None, Field(description="date in the domain's zone, or instant; default: now")] = None
-    revision: Annotated[int | None, Field(ge=0, description="what was known then; needs scope ingest or admin")] = None
+    as_of: Annotated[InstantIn | None, Field(description="date in the domain's zone, or instant; default: now")] = None
+    revision: Annotated[RevisionIn | None, Field(description="what was known then; needs scope ingest or admin")] = None
     labels: Force = "auto"
     facts: Force = "auto"
 
@@ -78,9 +85,9 @@ class SearchRequest(_Request):
     """A search for passages."""
 
     query: Annotated[str, Field(min_length=1, max_length=2000)]
-    as_of: str | None = None
-    revision: Annotated[int | None, Field(ge=0)] = None
-    limit: Annotated[int, Field(ge=1, le=50)] = 8
+    as_of: InstantIn | None = None
+    revision: RevisionIn | None = None
+    limit: Annotated[int, Field(ge=1, le=50, strict=True)] = 8
 
 
 class AlternativeOut(BaseModel):

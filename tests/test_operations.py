@@ -67,16 +67,12 @@ def key(admin, **wanted):
 
 
 def test_a_key_that_expired_is_none(admin, client, services):
-    made = key(admin, expires_at=(now() + timedelta(hours=1)).isoformat())
+    made = key(admin, days=1)
     caller = As(client, made["key"])
     assert caller("GET", "/v1/domain").status_code == 200
     with services.engine.begin() as tx:
         tx.execute(update(keys).where(keys.c.id == made["id"]).values(expires_at=now()))
     assert caller("GET", "/v1/domain").status_code == 401
-    past = admin(
-        "POST", "/v1/keys", json={"name": "k", "scopes": ["read"], "audiences": ["public"], "expires_at": "2020-01-01"}
-    )
-    assert (past.status_code, past.json()["errors"][0]["field"]) == (422, "expires_at")
 
 
 def test_the_last_use_of_a_key_is_known(admin, client):
@@ -91,8 +87,8 @@ def test_the_last_use_of_a_key_is_known(admin, client):
 def test_nobody_gives_what_it_does_not_hold(admin, client):
     lesser = As(client, key(admin, scopes=["admin"], audiences=["public"])["key"])
     wider = {"name": "k", "scopes": ["admin"], "audiences": ["internal"]}
-    assert lesser("POST", "/v1/keys", json=wider).status_code == 422
-    assert lesser("POST", "/v1/keys", json=wider | {"audiences": ["public"], "scopes": ["ingest"]}).status_code == 422
+    assert lesser("POST", "/v1/keys", json=wider).status_code == 403
+    assert lesser("POST", "/v1/keys", json=wider | {"audiences": ["public"], "scopes": ["ingest"]}).status_code == 403
     assert lesser("POST", "/v1/keys", json=wider | {"audiences": ["public"]}).status_code == 201
 
 

@@ -31,7 +31,7 @@ class CanaryRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str | None, Field(max_length=100)]
-    share: Annotated[float, Field(ge=0, le=1, description="of the tickets, by a hash of their text")] = 0.0
+    share: Annotated[float, Field(ge=0, le=1, strict=True, description="of the tickets, by a hash of their text")] = 0.0
     keys: Annotated[list[str], Field(max_length=1000, description="ids of keys that it always answers")] = []
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from domains.spec import InvalidInput
-from retrieval.instants import parse_instant, show_instant
+from retrieval.instants import now, show_instant
 from retrieval.recorder import writing
 from service.dependencies import Administrator, AnyCaller, Once, Parts
-from service.keys import Caller, Key, Wanted
+from service.keys import Caller, Forbidden, Key, Scope, Wanted
 
 router = APIRouter()
 
@@ -23,11 +23,11 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[str], Field(min_length=1, max_length=20)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)]
     audiences: Annotated[list[str], Field(min_length=1, max_length=100)]
-    expires_at: Annotated[str | None, Field(max_length=40, description="date or instant; default: never")] = None
-    per_minute: Annotated[int | None, Field(ge=1, le=1_000_000, description="requests")] = None
-    at_once: Annotated[int | None, Field(ge=1, le=10_000, description="requests being answered")] = None
+    days: Annotated[int | None, Field(ge=1, le=3650, strict=True, description="that it is valid; default: for ever")] = None
+    per_minute: Annotated[int | None, Field(ge=1, le=1_000_000, strict=True, description="requests")] = None
+    at_once: Annotated[int | None, Field(ge=1, le=10_000, strict=True, description="requests being answered")] = None
 
 
 class KeyOut(BaseModel):
@@ -58,7 +58,7 @@ def create_key(body: KeyRequest, parts: Parts, caller: Administrator, once: Once
     Nobody gives what it does not hold: scopes and audiences are those of the asking key, or fewer.
     """
     attempt = once.attempt(body.model_dump())
-    wanted = _wanted(parts, body, caller)
+    wanted = _wanted(body, caller)
     with writing(parts.engine) as tx:
         made, secret = parts.keys.create(wanted, caller.key_id, tx)
         attempt.keep(tx, 201, _key(parts, made).model_dump())
@@ -85,10 +85,10 @@ def domain(parts: Parts, caller: AnyCaller) -> dict[str, Any]:
     return found | {"fingerprint": parts.domain.fingerprint}
 
 
-def _wanted(parts: Parts, body: KeyRequest, caller: Caller) -> Wanted:
+def _wanted(body: KeyRequest, caller: Caller) -> Wanted:
     if beyond := sorted({*body.scopes} - caller.scopes | {*body.audiences} - caller.audiences):
-        raise InvalidInput(f"{', '.join(beyond)[:200]}: this key does not hold it.", "Give what it holds, or less.")
-    until = parse_instant(body.expires_at, parts.domain.zone, "expires_at") if body.expires_at else None
+        raise Forbidden(f"{', '.join(beyond)[:200]}: this key does not hold it.", "Give what it holds, or less.")
+    until = now() + timedelta(days=body.days) if body.days else None
     return Wanted(body.name, tuple(body.scopes), tuple(body.audiences), until, body.per_minute, body.at_once)
 
 

@@ -24,18 +24,19 @@ from service.documents import (
     VersionText,
     published_out,
 )
+from service.reply import InstantIn
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 upkeep = APIRouter(tags=["upkeep"])
 
-AsOf = Annotated[str | None, Query(max_length=40, description="date or instant; default: now")]
+AsOf = Annotated[InstantIn | None, Query(description="date or instant; default: now")]
 Revision = Annotated[int | None, Query(ge=0, description="what was known then; needs scope ingest or admin")]
 
 
 class RetractRequest(BaseModel):
     """When a document ends; default: now."""
 
-    at: str | None = None
+    at: InstantIn | None = None
 
 
 def _stated(

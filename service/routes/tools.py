@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Request, Security
+from fastapi.security import APIKeyHeader, APIKeyQuery
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from service.dependencies import Parts
+from service.keys import Unauthorized
 from service.tools import chatwoot, zendesk
 from service.tools.desk import Taken
 from service.tools.tool import Webhook
@@ -22,6 +23,7 @@ _zendesk = APIKeyHeader(
     auto_error=False,
     description="base64(HMAC-SHA256(secret, timestamp + body)); the timestamp in X-Zendesk-Webhook-Signature-Timestamp",
 )
+_token = APIKeyQuery(name="token", scheme_name="ChatwootToken", auto_error=False, description="unsigned webhooks")
 _chatwoot = APIKeyHeader(
     name=chatwoot.SIGNATURE,
     scheme_name="ChatwootSignature",
@@ -36,20 +38,27 @@ class TakenOut(BaseModel):
     status: Literal["accepted", "duplicate", "ignored"]
 
 
-@router.post("/zendesk", status_code=202, dependencies=[Security(_zendesk)])
-async def from_zendesk(request: Request, parts: Parts) -> TakenOut:
+@router.post("/zendesk", status_code=202)
+async def from_zendesk(
+    request: Request, parts: Parts, signature: Annotated[str | None, Security(_zendesk)]
+) -> TakenOut:
     """Take a Zendesk trigger's webhook; tags and a private note follow."""
-    return TakenOut(status=await _take("zendesk", request, parts))
+    return TakenOut(status=await _take("zendesk", request, parts, signature))
 
 
-@router.post("/chatwoot", status_code=202, dependencies=[Security(_chatwoot)])
+@router.post("/chatwoot", status_code=202)
 async def from_chatwoot(
-    request: Request, parts: Parts, token: Annotated[str, Query(max_length=200, description="unsigned webhooks")] = ""
+    request: Request,
+    parts: Parts,
+    signature: Annotated[str | None, Security(_chatwoot)],
+    token: Annotated[str | None, Security(_token)],
 ) -> TakenOut:
     """Take a Chatwoot webhook; labels and a private note follow."""
-    return TakenOut(status=await _take("chatwoot", request, parts, token))
+    return TakenOut(status=await _take("chatwoot", request, parts, signature or token, token or ""))
 
 
-async def _take(tool: str, request: Request, parts: Parts, token: str = "") -> Taken:
+async def _take(tool: str, request: Request, parts: Parts, proof: str | None, token: str = "") -> Taken:
+    if not proof:
+        raise Unauthorized("There is no signature.", f"See docs/support-tools.md for how {tool} signs.")
     webhook = Webhook(dict(request.headers), await request.body(), token)
     return await run_in_threadpool(parts.tools.take, tool, webhook)
