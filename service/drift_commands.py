@@ -1,0 +1,1 @@
+"""`formfact drift reference`."""
