@@ -8,7 +8,7 @@ from service import problems
 from service.build import Services
 from service.limits import BodyLimit
 from service.metrics import Measured, Metrics
-from service.routes import adapters, admin, documents, respond
+from service.routes import adapters, admin, documents, drift, respond
 
 
 def create_app(services: Services) -> FastAPI:
@@ -17,7 +17,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.metrics = Metrics()
     problems.install(app)
-    for router in (respond.router, documents.router, documents.upkeep, adapters.router, admin.router):
+    for router in (respond.router, documents.router, documents.upkeep, adapters.router, drift.router, admin.router):
         app.include_router(router)
     app.add_middleware(BodyLimit, settings=services.settings)
     app.add_middleware(Measured, metrics=app.state.metrics)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ingest.drafting import Submission
     from retrieval.contents import Published
     from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+    from service.drift.outcome import DriftReport
     from service.labelling import AdaptersOut
     from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 
@@ -39,6 +40,7 @@ class Desk(Protocol):
     def promote(self, adapter: str) -> AdaptersOut: ...
     def rollback(self) -> AdaptersOut: ...
     def shadow(self, adapter: str | None) -> AdaptersOut: ...
+    def drift(self, last: int | None) -> DriftReport: ...
 
 
 @contextmanager

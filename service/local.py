@@ -14,6 +14,8 @@ from service import documents, labelling
 from service.build import Services, build
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+from service.drift.outcome import DriftReport
+from service.drift.report import look
 from service.keys import SCOPES, Caller
 from service.labelling import AdaptersOut
 from service.prepare import prepare
@@ -81,6 +83,9 @@ class Local:
 
     def shadow(self, adapter: str | None) -> AdaptersOut:
         return labelling.shadow(self._services, self._caller, adapter)
+
+    def drift(self, last: int | None) -> DriftReport:
+        return look(self._services, last)
 
     def _as(self, audiences: Audiences) -> Caller:
         domain = self._services.domain

@@ -15,6 +15,7 @@ from domains.spec import Conflict, FormfactError, InvalidInput, NotFound, TooLar
 from retrieval.contents import Published
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+from service.drift.outcome import DriftReport
 from service.labelling import AdaptersOut
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 
@@ -99,6 +100,10 @@ class Remote:
 
     def shadow(self, adapter: str | None) -> AdaptersOut:
         return AdaptersOut.model_validate(self._ask("PUT", "/v1/adapters/shadow", self._key, json={"id": adapter}))
+
+    def drift(self, last: int | None) -> DriftReport:
+        asked = {} if last is None else {"last": last}
+        return DriftReport.model_validate(self._ask("GET", "/v1/drift", self._key, params=asked))
 
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:

@@ -44,6 +44,7 @@ class Observation:
 
     request_id: str
     at: datetime
+    mode: str
     characters: int
     language: str
     labels: Mapping[str, Guess]
@@ -105,6 +106,7 @@ def observed(record: Record, domain: Domain, sufficient: float) -> Observation:
     return Observation(
         request_id=record.request_id,
         at=record.at,
+        mode=reply["mode"],
         characters=len(text),
         language=foreign(request["body"], domain.languages) or DECLARED,
         labels=_guesses(reply["labels"]) if by_adapter else {},

@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,17 +28,19 @@ from adapters.data.rows import lines, load, split
 from domains.seal import fingerprint, refuse_sealed
 from domains.spec import Conflict, IntegrityError
 from service.build import Services, build
-from service.drift.observed import Guess, Observation, Vectors, Window, observed
+from service.drift.observed import Guess, Observation, Window, observed
 from service.drift.vectors import vectors_of
 from service.home import owned
 from service.keys import SCOPES, Caller
 from service.prepare import held, prepare
 from service.reply import MessageIn, RespondRequest, TicketIn
+from service.route import Mode
 from service.settings import Settings
 
 Progress = Callable[[Sequence[RespondRequest]], Iterator[RespondRequest]]
 
 FOLDER, COLUMNS, VECTORS = "drift", "reference.json", "vectors.npy"
+MODE: Mode = "hybrid"
 _AGAIN = "`formfact drift reference` makes it anew."
 
 
@@ -98,7 +100,7 @@ def make(settings: Settings, progress: Progress) -> tuple[Path, Reference]:
         seen = observe(services, [reply.request_id for reply in replies])
         vectors = vectors_of(services.engine, services.encoder, seen)
         grounds = grounds_of(services, replies[0].provenance.as_of)
-    named = tuple(_as_row(row, one) for row, one in zip(requests, seen, strict=True))
+    named = tuple(replace(one, request_id=row, text="") for row, one in zip(requests, seen, strict=True))
     return services.domain.folder / FOLDER, Reference(Window(named, vectors), grounds)
 
 
@@ -122,7 +124,7 @@ def write(folder: Path, reference: Reference) -> None:
     """Write a reference, with the checksum over all of it."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / VECTORS, reference.window.vectors.astype(np.float16), allow_pickle=False)
-    told = {"made with": asdict(reference.grounds), "requests": _columns(reference.window)}
+    told: dict[str, Any] = {"made with": asdict(reference.grounds), "requests": _columns(reference.window)}
     told["sha256"] = _checksum(told, (folder / VECTORS).read_bytes())
     (folder / COLUMNS).write_text(json.dumps(told, separators=(",", ":")) + "\n", encoding="utf-8")
 
@@ -171,21 +173,7 @@ def _request(raw: Mapping[str, Any]) -> RespondRequest:
     ticket = TicketIn(
         body=raw["body"], subject=raw.get("subject") or "", channel=raw.get("channel") or "", thread=tuple(thread)
     )
-    return RespondRequest(ticket=ticket)
-
-
-def _as_row(row: str, seen: Observation) -> Observation:
-    """An observation under the id of its ticket, without the words."""
-    return Observation(
-        request_id=row,
-        at=seen.at,
-        characters=seen.characters,
-        language=seen.language,
-        labels=seen.labels,
-        adapter=seen.adapter,
-        sufficed=seen.sufficed,
-        action=seen.action,
-    )
+    return RespondRequest(ticket=ticket, mode=MODE)
 
 
 def _columns(window: Window) -> dict[str, Any]:
@@ -217,6 +205,7 @@ def _observations(columns: Mapping[str, Any], grounds: Grounds) -> Iterator[Obse
         yield Observation(
             request_id=row,
             at=at,
+            mode=MODE,
             characters=columns["characters"][i],
             language=columns["language"][i],
             labels=labels,

@@ -54,4 +54,6 @@ def _keep(engine: Engine, encoder: Encoder, made: dict[str, Vectors]) -> None:
     mark = _mark(encoder)
     rows = [{"one": one, "data": mark + vector.astype("<f4").tobytes()} for one, vector in made.items()]
     with writing(engine) as tx:
-        tx.execute(update(journal).where(journal.c.request_id == bindparam("one")).values(vector=bindparam("data")), rows)
+        tx.execute(
+            update(journal).where(journal.c.request_id == bindparam("one")).values(vector=bindparam("data")), rows
+        )
