@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from service.drift.outcome import DriftReport, Share, Spread
+
+Shown = TypeVar("Shown")
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -41,7 +44,7 @@ def drawn(report: DriftReport) -> dict[str, str]:
 
 
 def overview(report: DriftReport) -> Figure | None:
-    """Each check by how large its shift is and how little chance explains it; alarms stand right of and above both lines."""
+    """Each check by how large its shift is and how little chance explains it: alarms are beyond both lines."""
     told = [c for c in report.checks if c.statistic is not None and c.p_adjusted is not None]
     if not told:
         return None
@@ -89,9 +92,7 @@ def lengths(report: DriftReport) -> Figure | None:
     return figure
 
 
-def _panels(
-    shown: Mapping[str, Sequence[Share] | Spread], draw: Callable[[Axes, object], None], height: float
-) -> Figure | None:
+def _panels(shown: Mapping[str, Shown], draw: Callable[[Axes, Shown], None], height: float) -> Figure | None:
     if not shown:
         return None
     columns = min(3, len(shown))

@@ -220,6 +220,4 @@ def _moved(ours: Sequence[str], theirs: Sequence[str], told: int = 2) -> str:
     before, now = Counter(ours), Counter(theirs)
     shares = {v: (before[v] / len(ours), now[v] / len(theirs)) for v in {*before, *now}}
     most = sorted(shares, key=lambda v: (-abs(shares[v][1] - shares[v][0]), v))[:told]
-    return ", ".join(
-        f"{v if v != DECLARED else 'a declared language'} {shares[v][0]:.0%} -> {shares[v][1]:.0%}" for v in most
-    )
+    return ", ".join(f"{v} {shares[v][0]:.0%} -> {shares[v][1]:.0%}" for v in most)
