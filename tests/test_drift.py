@@ -213,12 +213,12 @@ def test_twenty_unshifted_streams_raise_no_alarm(reference, groups):
 
 
 @pytest.mark.slow
-def test_of_a_thousand_unshifted_streams_hardly_one_raises_an_alarm(reference, groups):
+def test_of_three_hundred_unshifted_streams_hardly_one_raises_an_alarm(reference, groups):
     """The same with many more splits. The level promises one false alarm in a thousand looks."""
-    alarms = [raised(verdicts(*halves(reference, groups, 1000 + seed))) for seed in range(1000)]
+    alarms = [raised(verdicts(*halves(reference, groups, 1000 + seed))) for seed in range(300)]
     told = [a for a in alarms if a]
-    print(f"1,000 unshifted streams: alarms in {len(told)}: {told}")
-    assert len(told) <= 5
+    print(f"300 unshifted streams: alarms in {len(told)}: {told}")
+    assert len(told) <= 2
 
 
 @dataclass
@@ -261,6 +261,18 @@ def test_a_new_product_raises_an_alarm_by_labels_and_words_alone(parts, referenc
     assert first is not None
     assert first <= 150
     assert {"input", "labels/queue", "confidence/queue", "abstention/queue"} <= set(raised(found))
+
+
+@pytest.mark.slow
+def test_the_development_cases_are_another_mix_and_told_as_one(parts, reference, domain):
+    """They were written to try answers, not to be like a day's tickets: an alarm there is right."""
+    raws = [raw["ticket"] for _, raw in lines(domain.folder / "cases" / "dev.jsonl")]
+    texts = [model_text(t.get("subject", ""), t["body"], [m["text"] for m in t.get("thread", ())]) for t in raws]
+    labels = parts.pipeline.labelling.current().label_all(texts)
+    seen = tuple(triaged(str(i), t, told, reference) for i, (t, told) in enumerate(zip(texts, labels, strict=True)))
+    found = verdicts(reference, Window(seen, parts.encoder.unit(texts)))
+    print(f"development cases: alarm {raised(found)}")
+    assert "labels/next_action" in raised(found)
 
 
 def triaged(name, text, labels, reference):

@@ -130,7 +130,7 @@ def _verdict(probe: Probe, adjusted: float | None, alpha: float) -> Verdict:
 def _sentence(probe: Probe, verdict: Verdict, instead: str) -> str:
     if verdict == "left out":
         return f"Left out: {instead or probe.left_out}."
-    what = {"ok": "No shift beyond chance", "watch": "A shift to watch", "alarm": "A large shift"}[verdict]
+    what = {"ok": "No shift to speak of", "watch": "A shift to watch", "alarm": "A large shift"}[verdict]
     return f"{what}: {probe.words}."
 
 
