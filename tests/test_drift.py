@@ -213,12 +213,12 @@ def test_twenty_unshifted_streams_raise_no_alarm(reference, groups):
 
 
 @pytest.mark.slow
-def test_of_three_hundred_unshifted_streams_hardly_one_raises_an_alarm(reference, groups):
+def test_of_one_hundred_unshifted_streams_hardly_one_raises_an_alarm(reference, groups):
     """The same with many more splits. The level promises one false alarm in a thousand looks."""
-    alarms = [raised(verdicts(*halves(reference, groups, 1000 + seed))) for seed in range(300)]
+    alarms = [raised(verdicts(*halves(reference, groups, 1000 + seed))) for seed in range(100)]
     told = [a for a in alarms if a]
-    print(f"300 unshifted streams: alarms in {len(told)}: {told}")
-    assert len(told) <= 2
+    print(f"100 unshifted streams: alarms in {len(told)}: {told}")
+    assert len(told) <= 1
 
 
 @dataclass
