@@ -35,8 +35,8 @@ class Floors:
     alarm: float
 
 
-# PSI: 0.1 and 0.2 are the field's custom (Lewis 1994). The others were set on the domain's own tickets: 300 random
-# halves against each other stay under 0.2 (distances of distributions) and 0.003 (discrepancy).
+# PSI: 0.1 and 0.2 are the field's custom (Lewis 1994). The others were set on the domain's own tickets: of random
+# halves against each other, 300 stay under 0.2 (distances of distributions), and 100 under 0.003 (discrepancy).
 _PSI, _DISTANCE, _SHARE, _DISCREPANCY = Floors(0.1, 0.2), Floors(0.1, 0.2), Floors(0.08, 0.15), Floors(0.003, 0.005)
 
 
