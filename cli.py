@@ -28,12 +28,14 @@ def _assemble() -> None:
     from evals.bench.commands import app as bench
     from evals.commands import app as evals
     from service import adapter_commands, commands, document_commands, operation_commands
+    from service.drift_commands import app as drift
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
     app.add_typer(models, name="models", help="Chat models that run in this process.")
     app.add_typer(evals, name="evals", help="Run the eval cases.")
     app.add_typer(bench, name="bench", help="Benchmarks on public data sets, or on your own.")
+    app.add_typer(drift, name="drift", help="Does what comes in still look like what the adapter was measured on?")
     commands.add_to(app)
     document_commands.add_to(app, _preview)
     operation_commands.add_to(app)

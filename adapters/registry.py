@@ -21,7 +21,7 @@ from adapters.data.rows import share_of
 from adapters.store import AdapterStore
 from adapters.tables import BASELINES, CANARY, LIVE, PREVIOUS, SHADOW, ZERO_SHOT, aliases, moves
 from adapters.tables import canary as canaries
-from domains.spec import Conflict, InvalidInput
+from domains.spec import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +112,24 @@ class Registry:
 
         Raises:
             NotFound: there is none of that id.
-            InvalidInput: it is live.
+            Conflict: it is live.
         """
         if adapter is not None and adapter not in BASELINES:
             self.store.folder(adapter)
         with self._engine.begin() as tx:
             if adapter is not None and adapter == _target(tx, LIVE):
-                raise InvalidInput(f"{adapter} is live.", "A shadow is another adapter than the live one.", "id")
+                raise Conflict(f"{adapter} is live.", "A shadow is another adapter than the live one.")
             return _with(within, tx, _point(tx, SHADOW, adapter, actor, "shadow"))
 
     def set_canary(self, canary: Canary | None, actor: str, within: Within | None = None) -> Move:
         """Let an adapter answer a part of the traffic; None ends it. Whoever calls has asked `promotable`.
 
         Raises:
-            InvalidInput: it is live.
+            Conflict: it is live.
         """
         with self._engine.begin() as tx:
             if canary is not None and canary.target == _target(tx, LIVE):
-                raise InvalidInput(f"{canary.target} is live.", "A canary is another adapter than the live one.", "id")
+                raise Conflict(f"{canary.target} is live.", "A canary is another adapter than the live one.")
             tx.execute(delete(canaries))
             if canary is not None:
                 tx.execute(insert(canaries).values(asdict(canary) | {"keys": sorted(canary.keys)}))

@@ -15,7 +15,7 @@ from service.build import Services
 from service.headers import SecurityHeaders
 from service.limits import BodyLimit
 from service.metrics import Measured
-from service.routes import adapters, admin, documents, operations, respond, reviews, tools
+from service.routes import adapters, admin, documents, drift, operations, respond, reviews, tools
 from service.settings import Settings
 
 _ROUTERS = (
@@ -24,6 +24,7 @@ _ROUTERS = (
     documents.upkeep,
     reviews.router,
     adapters.router,
+    drift.router,
     admin.router,
     operations.router,
     tools.router,

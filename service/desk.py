@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retrieval.contents import Published
     from service.auditing import AuditOut
     from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+    from service.drift.outcome import DriftReport
     from service.labelling import AdaptersOut, MoveOut
     from service.replay import ReplayOut
     from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
@@ -45,6 +46,7 @@ class Desk(Protocol):
     def audit(self, limit: int, expect: str | None) -> AuditOut: ...
     def replay(self, request_id: str) -> ReplayOut: ...
     def judged(self) -> JudgedTickets: ...
+    def drift(self, last: int | None) -> DriftReport: ...
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def shadow(services: Services, caller: Caller, adapter: str | None) -> MoveOut:
 
     Raises:
         NotFound: there is none of that id.
-        InvalidInput: it is live.
+        Conflict: it is live.
         IntegrityError: it does not load.
     """
     if adapter is not None:
@@ -125,8 +125,7 @@ def canary(services: Services, caller: Caller, wanted: Canary | None) -> MoveOut
 
     Raises:
         NotFound: there is none of that id.
-        InvalidInput: it is live.
-        Conflict: the gate has not passed it, or a setting pins another.
+        Conflict: it is live, the gate has not passed it, or a setting pins another.
         IntegrityError: it does not load.
     """
     _not_pinned(services)

@@ -15,6 +15,8 @@ from service.auditing import AuditOut, audited
 from service.build import Services, build
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+from service.drift.outcome import DriftReport
+from service.drift.report import look
 from service.keys import SCOPES, Caller
 from service.labelling import AdaptersOut, MoveOut
 from service.prepare import prepare
@@ -93,6 +95,9 @@ class Local:
 
     def judged(self) -> JudgedTickets:
         return judged(self._services, self._caller)
+
+    def drift(self, last: int | None) -> DriftReport:
+        return look(self._services, last)
 
     def _as(self, audiences: Audiences) -> Caller:
         domain = self._services.domain

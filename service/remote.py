@@ -25,6 +25,7 @@ from retrieval.contents import Published
 from service.auditing import AuditOut
 from service.desk import Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
+from service.drift.outcome import DriftReport
 from service.labelling import AdaptersOut, MoveOut
 from service.replay import ReplayOut
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
@@ -122,6 +123,10 @@ class Remote:
 
     def judged(self) -> JudgedTickets:
         return JudgedTickets.model_validate(self._ask("GET", "/v1/reviews/judged", self._key))
+
+    def drift(self, last: int | None) -> DriftReport:
+        asked = {} if last is None else {"last": last}
+        return DriftReport.model_validate(self._ask("GET", "/v1/drift", self._key, params=asked))
 
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:

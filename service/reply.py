@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from domains.spec import Domain
 from retrieval.instants import show_instant
@@ -19,9 +19,19 @@ if TYPE_CHECKING:
 
 # A date, or an instant with its offset; see `retrieval.instants.parse_instant`.
 InstantIn = Annotated[
-    str, Field(max_length=40, json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]})
+    str, Field(min_length=1, max_length=40, json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]})
 ]
-RevisionIn = Annotated[int, Field(ge=0, strict=True)]
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 3.0 is whole, and neither `true` nor "3" is a number."""
+    if isinstance(value, bool | str):
+        raise ValueError("a whole number is needed")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+RevisionIn = Annotated[Whole, Field(ge=0)]
 
 
 class _Request(BaseModel):
@@ -87,7 +97,7 @@ class SearchRequest(_Request):
     query: Annotated[str, Field(min_length=1, max_length=2000)]
     as_of: InstantIn | None = None
     revision: RevisionIn | None = None
-    limit: Annotated[int, Field(ge=1, le=50, strict=True)] = 8
+    limit: Annotated[Whole, Field(ge=1, le=50)] = 8
 
 
 class AlternativeOut(BaseModel):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest.limits import Limits
+from service.drift.outcome import KINDS, Kind
 
 
 class Settings(BaseSettings):
@@ -69,7 +70,26 @@ class Settings(BaseSettings):
     chatwoot_secret: SecretStr = Field(SecretStr(""), description="secret of the webhook or agent bot")
     chatwoot_public: bool = Field(False, description="send answers to the customer; else every reply is a private note")
     tools_key: str = Field("", description="id of the API key as which tickets from support tools are answered")
+    drift_window: int = Field(200, ge=50, le=1000, description="requests that a look at drift compares")
+    drift_alpha: float = Field(0.001, gt=0, lt=1, description="chance of any false alarm in one look")
+    retrain_on: str = Field(
+        "labels,confidence,abstention", description="kinds of drift checks whose alarm asks for training, with commas"
+    )
+    retrain_after_corrections: int = Field(200, ge=1, description="by reviewers, since the live adapter went live")
     log_level: str = "INFO"
+
+    @field_validator("retrain_on")
+    @classmethod
+    def _known_kinds(cls, value: str) -> str:
+        if unknown := {kind.strip() for kind in value.split(",") if kind.strip()} - set(KINDS):
+            raise ValueError(f"there is no check {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+        return value
+
+    @property
+    def retrain_kinds(self) -> frozenset[Kind]:
+        """Kinds of drift checks whose alarm asks for training."""
+        named = {kind.strip() for kind in self.retrain_on.split(",")}
+        return frozenset(kind for kind in KINDS if kind in named)
 
     @property
     def models_folder(self) -> Path:

@@ -134,7 +134,7 @@ def test_a_shadow_sees_tickets_and_touches_no_reply(parts, http, other):
     assert agreement["urgency"] == {"seen": 3, "agreed": 1.0}
     assert agreement["queue"]["agreed"] == 0.0, "the stricter one abstains"
     assert http.put("/v1/adapters/shadow", json={"id": None}).json()["target"] is None
-    assert http.put("/v1/adapters/shadow", json={"id": parts.registry.target(LIVE)}).status_code == 422
+    assert http.put("/v1/adapters/shadow", json={"id": parts.registry.target(LIVE)}).status_code == 409
 
 
 def test_a_promoted_shadow_is_no_shadow_any_more(parts, http, other):

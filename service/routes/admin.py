@@ -13,6 +13,7 @@ from retrieval.instants import now, show_instant
 from retrieval.recorder import writing
 from service.dependencies import Administrator, AnyCaller, Once, Parts
 from service.keys import Caller, Forbidden, Key, Scope, Wanted
+from service.reply import Whole
 
 router = APIRouter()
 
@@ -25,9 +26,9 @@ class KeyRequest(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)]
     audiences: Annotated[list[str], Field(min_length=1, max_length=100)]
-    days: Annotated[int | None, Field(ge=1, le=3650, strict=True, description="that it is valid; default: for ever")] = None
-    per_minute: Annotated[int | None, Field(ge=1, le=1_000_000, strict=True, description="requests")] = None
-    at_once: Annotated[int | None, Field(ge=1, le=10_000, strict=True, description="requests being answered")] = None
+    days: Annotated[Whole | None, Field(ge=1, le=3650, description="that it is valid; default: for ever")] = None
+    per_minute: Annotated[Whole | None, Field(ge=1, le=1_000_000, description="requests")] = None
+    at_once: Annotated[Whole | None, Field(ge=1, le=10_000, description="requests being answered")] = None
 
 
 class KeyOut(BaseModel):
