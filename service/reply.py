@@ -30,8 +30,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-RevisionIn = Annotated[Whole, Field(ge=0)]
+WHOLE = BeforeValidator(_whole)
+RevisionIn = Annotated[int, Field(ge=0), WHOLE]
 
 
 class _Request(BaseModel):
@@ -97,7 +97,7 @@ class SearchRequest(_Request):
     query: Annotated[str, Field(min_length=1, max_length=2000)]
     as_of: InstantIn | None = None
     revision: RevisionIn | None = None
-    limit: Annotated[Whole, Field(ge=1, le=50)] = 8
+    limit: Annotated[int, Field(ge=1, le=50), WHOLE] = 8
 
 
 class AlternativeOut(BaseModel):

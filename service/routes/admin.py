@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from domains.spec import Conflict
 from retrieval.instants import now, show_instant
 from retrieval.recorder import writing
 from service.dependencies import Administrator, AnyCaller, Once, Parts
 from service.keys import Caller, Forbidden, Key, Scope, Wanted
-from service.reply import Whole
+from service.reply import WHOLE
 
 router = APIRouter()
 
@@ -26,9 +27,9 @@ class KeyRequest(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)]
     audiences: Annotated[list[str], Field(min_length=1, max_length=100)]
-    days: Annotated[Whole | None, Field(ge=1, le=3650, description="that it is valid; default: for ever")] = None
-    per_minute: Annotated[Whole | None, Field(ge=1, le=1_000_000, description="requests")] = None
-    at_once: Annotated[Whole | None, Field(ge=1, le=10_000, description="requests being answered")] = None
+    days: Annotated[int, Field(ge=1, le=3650, description="that it is valid; default: for ever"), WHOLE] | None = None
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000, description="requests"), WHOLE] | None = None
+    at_once: Annotated[int, Field(ge=1, le=10_000, description="requests being answered"), WHOLE] | None = None
 
 
 class KeyOut(BaseModel):
@@ -74,7 +75,9 @@ def list_keys(parts: Parts, caller: Administrator) -> list[KeyOut]:
 
 @router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"])
 def revoke_key(key_id: str, parts: Parts, caller: Administrator) -> Response:
-    """Revoke a key; it is dead with the next request."""
+    """Revoke a key; it is dead with the next request. Its own a key cannot revoke: nobody locks the last door."""
+    if key_id == caller.key_id:
+        raise Conflict("This is the key that asks.", "Revoke it with another key of scope admin.")
     parts.keys.revoke(key_id, caller.key_id)
     return Response(status_code=204)
 
