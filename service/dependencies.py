@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.build import Services
 from service.idempotency import Attempt
-from service.keys import Caller, Forbidden, Unauthorized
+from service.keys import Caller, Forbidden, Scope, Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="A key `ff_…`; var/local.key holds one.")
 
@@ -23,37 +23,46 @@ def _services(request: Request) -> Services:
 Parts = Annotated[Services, Depends(_services)]
 
 
-def _caller(
+def caller(
     parts: Parts, request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Iterator[Caller]:
+    """Whoever holds the key that was sent, within what it may ask; see `Keys.check` and `Quotas`."""
     address = request.client.host if request.client else ""
     parts.quotas.may_guess(address)
     try:
-        caller = parts.keys.check(sent.credentials if sent else None)
+        found = parts.keys.check(sent.credentials if sent else None)
     except Unauthorized:
         parts.quotas.guessed(address)
         raise
-    with parts.quotas.held(caller):
-        yield caller
+    with parts.quotas.held(found):
+        yield found
 
 
-AnyCaller = Annotated[Caller, Depends(_caller)]
+AnyCaller = Annotated[Caller, Depends(caller)]
 
 
-def _scoped(scope: str) -> Callable[[Caller], Caller]:
-    def check(caller: AnyCaller) -> Caller:
-        if scope not in caller.scopes:
-            raise Forbidden(f"This needs a key with the scope `{scope}`.", "POST /v1/keys makes one.")
+class Scoped:
+    """Lets in whose key carries a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __call__(self, caller: AnyCaller) -> Caller:
+        """The caller.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        if self.scope not in caller.scopes:
+            raise Forbidden(f"This needs a key with the scope `{self.scope}`.", "POST /v1/keys makes one.")
         return caller
 
-    return check
 
-
-Responder = Annotated[Caller, Depends(_scoped("respond"))]
-Reader = Annotated[Caller, Depends(_scoped("read"))]
-Ingester = Annotated[Caller, Depends(_scoped("ingest"))]
-Reviewer = Annotated[Caller, Depends(_scoped("review"))]
-Administrator = Annotated[Caller, Depends(_scoped("admin"))]
+Responder = Annotated[Caller, Depends(Scoped("respond"))]
+Reader = Annotated[Caller, Depends(Scoped("read"))]
+Ingester = Annotated[Caller, Depends(Scoped("ingest"))]
+Reviewer = Annotated[Caller, Depends(Scoped("review"))]
+Administrator = Annotated[Caller, Depends(Scoped("admin"))]
 
 
 class Write:

@@ -11,7 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from ulid import ULID
@@ -129,9 +129,10 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 
 def _methods(request: Request) -> set[str]:
-    routes = (route for route in request.app.routes if isinstance(route, APIRoute))
     path = request.scope["path"]
-    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    found = (c.original_route for c in iter_route_contexts(request.app.routes))
+    routes = (route for route in found if isinstance(route, APIRoute) and route.path_regex.match(path))
+    return {method for route in routes for method in route.methods or ()}
 
 
 def _fault(_: Request, error: Exception) -> JSONResponse:

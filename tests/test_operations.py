@@ -140,6 +140,12 @@ def test_answers_tell_browsers_to_trust_nothing_and_cors_is_off(client, services
     assert told["access-control-allow-origin"] == "https://desk.example"
 
 
+def test_a_wrong_method_is_told_all_right_ones(client):
+    for path, allowed in (("/v1/keys", "GET, POST"), ("/v1/documents/x", "DELETE, GET")):
+        answer = client.request("PATCH", path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
 def test_more_than_can_be_done_is_refused_with_a_time_to_wait(services, admin):
     narrow = services.settings.model_copy(update={"work_at_once": 1, "work_waiting": 1})
     app = create_app(replace(services, settings=narrow))
