@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domains.spec import Unavailable
+from service.metrics import Load
 from service.problems import from_error
 from service.settings import Settings
 
@@ -22,12 +23,11 @@ _HEADER = b"x-request-timeout"
 
 
 class Admission:
-    """ASGI middleware; `working` and `waiting` are counted for the metrics."""
+    """ASGI middleware; `load` is told how many work and wait."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, load: Load) -> None:
+        self._app, self._settings, self._load = app, settings, load
         self._turns = asyncio.Semaphore(settings.work_at_once)
-        self.working = self.waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""
@@ -47,20 +47,20 @@ class Admission:
 
     @asynccontextmanager
     async def _turn(self, allowed: float) -> AsyncIterator[None]:
-        if self._turns.locked() and self.waiting >= self._settings.work_waiting:
+        if self._turns.locked() and self._load.waiting >= self._settings.work_waiting:
             raise _Refused("There is more to do than can be done.", "Try again later.", self._settings.retry_after)
-        self.waiting += 1
+        self._load.waiting += 1
         try:
             await asyncio.wait_for(self._turns.acquire(), allowed)
         except TimeoutError:
             raise _Refused("Its turn did not come in time.", "Try again.", self._settings.retry_after) from None
         finally:
-            self.waiting -= 1
-        self.working += 1
+            self._load.waiting -= 1
+        self._load.working += 1
         try:
             yield
         finally:
-            self.working -= 1
+            self._load.working -= 1
             self._turns.release()
 
     def _allowed(self, scope: Scope) -> float:

@@ -54,7 +54,7 @@ def create_app(services: Services) -> FastAPI:
 def _surround(app: FastAPI, settings: Settings) -> None:
     """What a request passes on its way in; the last that is added comes first."""
     app.add_middleware(BodyLimit, settings=settings)
-    app.add_middleware(Admission, settings=settings)
+    app.add_middleware(Admission, settings=settings, load=app.state.services.metrics.load)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_headers=["*"], allow_methods=["*"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from service.reply import Reply
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30)
+
+
+@dataclass(slots=True)
+class Load:
+    """How many requests compute at this instant, and how many wait for their turn; one event loop writes it."""
+
+    working: int = 0
+    waiting: int = 0
 
 
 class Metrics:
@@ -34,6 +43,10 @@ class Metrics:
         self._labels = Counter("formfact_labels", "Labels given", ("field", "abstained"), registry=own)
         self._stopped = Counter("formfact_drafts_stopped", "Drafts that verification stopped", registry=own)
         self._adapters = Counter("formfact_replies_by_adapter", "Replies by adapter", ("adapter",), registry=own)
+
+        self.load = Load()
+        self.watch("work_working", "Requests that compute", lambda: self.load.working)
+        self.watch("work_waiting", "Requests that wait for their turn", lambda: self.load.waiting)
 
     def replied(self, reply: Reply) -> None:
         """Count a reply."""

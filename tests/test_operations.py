@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, delete, event, func, select, text, update
 from sqlalchemy.exc import OperationalError
@@ -482,3 +485,20 @@ def test_traces_have_a_span_for_each_stage_and_no_text(admin):
     names = [span.name for span in seen.get_finished_spans()]
     assert {"respond", "labels", "retrieve", "compose", "verify"} <= set(names)
     assert "xylophone" not in " ".join(span.to_json() for span in seen.get_finished_spans())
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are(admin):
+    admin.ask()
+    told = admin("GET", "/metrics").text
+    known = {line.split()[2] for line in told.splitlines() if line.startswith("# TYPE")}
+    watching = Path(__file__).parents[1] / "docs" / "watching"
+    asked = set(
+        re.findall(
+            r"formfact_[a-z_]+", (watching / "grafana.json").read_text() + (watching / "alerts.yaml").read_text()
+        )
+    )
+    assert len(asked) >= 9
+    # counters are listed with their suffix, histograms without the one of their buckets
+    assert {re.sub("_bucket$", "", name) for name in asked} <= known
+    assert yaml.safe_load((watching / "alerts.yaml").read_text())["groups"][0]["rules"]
+    assert json.loads((watching / "grafana.json").read_text())["panels"]
