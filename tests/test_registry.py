@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 
+from adapters.registry import Canary
+from adapters.shadow import Seen, Shadow, _Budget
 from adapters.store import Verdict
 from adapters.tables import LIVE, PREVIOUS, ZERO_SHOT
 from domains.spec import Conflict, IntegrityError, NotFound
@@ -179,3 +182,79 @@ def test_a_half_written_verdict_is_refused(parts, other):
     path.unlink()
     with pytest.raises(Conflict):
         parts.registry.store.promotable(other)
+
+
+def test_a_canary_answers_its_share_and_its_keys(parts, http, other):
+    live = parts.registry.target(LIVE)
+    path = "/v1/adapters/canary"
+    assert http.put(path, json={"id": other, "share": 1.0}).status_code == 409, "the gate has not passed it"
+    parts.registry.store.record(verdict(parts, other))
+    assert http.put(path, json={"id": live, "share": 1.0}).status_code == 409
+    assert http.put(path, json={"id": "triage@nothing", "share": 1.0}).status_code == 404
+    assert http.put(path, json={"id": other, "share": 1.5}).status_code == 422
+    assert http.put(path, json={"id": other, "share": 1.0}).json()["target"] == other
+    assert triaged_by(http) == other
+    assert http.get("/v1/adapters").json()["canary"] == {"id": other, "share": 1.0, "keys": []}
+    own = parts.keys.check(parts.local_key).key_id
+    http.put(path, json={"id": other, "share": 0.0, "keys": [own]})
+    assert triaged_by(http) == other
+    http.put(path, json={"id": other, "share": 0.0})
+    assert triaged_by(http) == live
+    http.put(path, json={"id": None})
+    assert http.get("/v1/adapters").json()["canary"] is None
+
+
+def test_a_share_of_tickets_is_always_the_same_tickets():
+    half = Canary("x", 0.5)
+    texts = [f"ticket {n}" for n in range(400)]
+    first = [half.answers("key", text) for text in texts]
+    assert first == [half.answers("another", text) for text in texts]
+    assert 150 < sum(first) < 250
+
+
+def test_a_promoted_canary_answers_everything(parts, http, other):
+    parts.registry.store.record(verdict(parts, other))
+    http.put("/v1/adapters/canary", json={"id": other, "share": 0.1})
+    http.post(f"/v1/adapters/{other}/promote")
+    told = http.get("/v1/adapters").json()
+    assert (told["live"], told["canary"]) == (other, None)
+
+
+def test_promotion_waits_for_what_the_shadow_has_to_see(parts, http, other, domain, encoder, tmp_path):
+    made = replace(parts, settings=parts.settings.model_copy(update={"promote_after": 2}))
+    client = TestClient(create_app(made), headers=http.headers)
+    made.registry.store.record(verdict(parts, other))
+    refused = client.post(f"/v1/adapters/{other}/promote")
+    assert (refused.status_code, "0 of 2" in refused.json()["detail"]) == (409, True)
+    client.put("/v1/adapters/shadow", json={"id": other})
+    for n in range(2):
+        client.post("/v1/triage", json={"ticket": {"body": f"{n} please refund me"}})
+    made.shadow.wait()
+    assert client.post(f"/v1/adapters/{other}/promote").status_code == 200
+    assert client.post(f"/v1/adapters/{ZERO_SHOT}/promote").status_code == 200, "a baseline needs no shadow"
+
+
+def test_where_a_shadow_differs_a_reviewer_is_asked(parts, http, other):
+    http.put("/v1/adapters/shadow", json={"id": other})
+    reply = http.post("/v1/respond", json=TICKET | {"mode": "tuned"}).json()
+    parts.shadow.wait()
+    (review,) = [r for r in http.get("/v1/reviews").json() if r["request_id"] == reply["request_id"]]
+    assert "shadow_disagrees" in review["reasons"]
+    assert review["shadow"].keys() == {"queue"}, "the field whose threshold is stricter"
+
+
+def test_a_shadow_sees_its_share_within_its_time(parts, other):
+    parts.registry.shadow(other, "test")
+    seen = [Seen(f"ticket {n}: please refund me", parts.registry.target(LIVE), {}) for n in range(30)]
+    blind = Shadow(parts.engine, parts.registry, parts.live, share=0.0)
+    for one in seen:
+        blind.see(one)
+    assert blind.waiting == 0
+    blind.close()
+    budget = _Budget(0.05)
+    spent = []
+    for _ in range(4):
+        with budget.spent() as allowed:
+            spent.append(allowed)
+            time.sleep(0.03)
+    assert spent == [True, True, False, False]
