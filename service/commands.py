@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ def serve(
         note.write_text(json.dumps({**json.loads(note.read_text()), "url": url}), encoding="utf-8")
         _greet(url, settings.home)
         app = create_app(services)
+        signal.signal(signal.SIGTERM, _leave)  # what uvicorn raises again when it has finished: everything is closed
         with warming(services), housekeeping(services.engine, settings.journal_days), tracing(settings.otlp_url):
             uvicorn.run(
                 app,
@@ -154,6 +156,10 @@ def desk() -> Iterator[Desk]:
     _log_to_stderr(settings.log_level)
     with open_desk(settings, Console(stderr=True)) as opened:
         yield opened
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)
 
 
 def _greet(url: str, home: Path) -> None:

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     wrong_keys_per_minute: int = Field(30, ge=1, description="from one address, before it is refused")
     limits_url: str = Field("memory://", description="where rates are counted; redis://… lets replicas share them")
     work_at_once: int = Field(4, ge=1, description="requests that compute; others wait")
-    work_waiting: int = Field(64, ge=0, description="requests that wait; more are refused with 503")
+    work_waiting: int = Field(32, ge=0, description="requests that wait; more are refused with 503")
     request_seconds: float = Field(30.0, gt=0, description="that a request may take, waiting included")
     retry_after: float = Field(2.0, ge=1, description="seconds that a refused caller is told to wait")
     cors_origins: tuple[str, ...] = Field((), description="origins of pages that may call the API; empty: none")

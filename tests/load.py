@@ -93,7 +93,12 @@ def served(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    told = {"FORMFACT_HOME": str(home), "FORMFACT_REQUESTS_PER_MINUTE": "1000000", "FORMFACT_REQUESTS_AT_ONCE": "1000"}
+    told = {
+        "FORMFACT_HOME": str(home),
+        "FORMFACT_REQUESTS_PER_MINUTE": "1000000",
+        "FORMFACT_REQUESTS_AT_ONCE": "1000",
+        "FORMFACT_WORK_WAITING": "12",  # fewer than there are clients
+    }
     log = (home / "serve.log").open("ab")
     command = [sys.executable, "-m", "cli", "serve", "--port", str(port)]
     service = subprocess.Popen(command, env=os.environ | told, stdout=log, stderr=log)
