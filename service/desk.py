@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from service.reviewing import JudgedTickets
 
 Audiences = Sequence[str] | None  # None: all
+NOT_SERVING = Unavailable("No service runs on this home, and the console is a part of it.", "Run `formfact serve`.")
 
 
 class Desk(Protocol):
@@ -45,6 +46,7 @@ class Desk(Protocol):
     def audit(self, limit: int, expect: str | None) -> AuditOut: ...
     def replay(self, request_id: str) -> ReplayOut: ...
     def judged(self) -> JudgedTickets: ...
+    def link(self) -> str: ...
 
 
 @contextmanager

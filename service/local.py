@@ -13,7 +13,7 @@ from retrieval.contents import Published
 from service import documents, labelling
 from service.auditing import AuditOut, audited
 from service.build import Services, build
-from service.desk import Audiences
+from service.desk import NOT_SERVING, Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.keys import SCOPES, Caller
 from service.labelling import AdaptersOut, MoveOut
@@ -93,6 +93,9 @@ class Local:
 
     def judged(self) -> JudgedTickets:
         return judged(self._services, self._caller)
+
+    def link(self) -> str:
+        raise NOT_SERVING
 
     def _as(self, audiences: Audiences) -> Caller:
         domain = self._services.domain

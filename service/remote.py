@@ -123,6 +123,9 @@ class Remote:
     def judged(self) -> JudgedTickets:
         return JudgedTickets.model_validate(self._ask("GET", "/v1/reviews/judged", self._key))
 
+    def link(self) -> str:
+        return str(self._post("/v1/links", self._key)["url"])
+
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:
         """A key that reads as these audiences, for as long as the block runs."""
