@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request, Response
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Form, Request, Response
 from adapters.registry import Canary
 from adapters.tables import BASELINES, PREVIOUS
 from domains.spec import InvalidInput
+from retrieval.instants import show_instant
 from service import labelling
 from service.build import Services
 from service.console.pages import go, page
@@ -20,6 +22,7 @@ from service.keys import Caller
 
 router = APIRouter(prefix="/adapters")
 Action = Literal["promote", "rollback", "shadow", "end-shadow", "canary", "end-canary"]
+_MOVES = 12  # that are shown
 _TUNED = "LoRA adapter"  # the method whose figures stand first in a card
 
 
@@ -38,12 +41,14 @@ class Figure:
 @router.get("")
 def listed(request: Request, parts: Parts, caller: Administrator, done: str = "") -> Response:
     """All adapters."""
-    found = labelling.listed(parts)
+    found, zone = labelling.listed(parts), parts.domain.zone
     told: dict[str, Any] = {
         "found": found,
         "previous": parts.registry.target(PREVIOUS),
         "figures": {one.id: list(_figures(one.card)) for one in found.adapters},
         "reasons": {one.id: _reasons(parts, one.id) for one in found.adapters},
+        "moves": [(show_instant(datetime.fromisoformat(m.at), zone), m) for m in found.history[:_MOVES]],
+        "chat": parts.pipeline.prompted is not None,
         "pinned": parts.settings.adapter,
         "done": done,
     }

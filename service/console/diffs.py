@@ -56,4 +56,4 @@ def _marked(left: str | None, right: str | None) -> tuple[tuple[Part, ...] | Non
 
 
 def _whole(line: str | None) -> tuple[Part, ...] | None:
-    return None if line is None else (Part(line, changed=True),)
+    return None if line is None else (Part(line, changed=False),)
