@@ -80,14 +80,14 @@ class Services:
         self.publisher.dense.close()
         self.engine.dispose()
 
-    def sign_in_path(self) -> str:
-        """The path of a page that signs in with the local key, once."""
-        return self.sessions.link(self.keys.check(self.local_key).key_id)
-
     @property
     def local_key(self) -> str:
         """The secret in `local.key` of the home, made on the first call."""
         return self.keys.local(self.settings.home / "local.key")
+
+    def sign_in_path(self) -> str:
+        """The path of a page that signs in with the local key, once."""
+        return self.sessions.link(self.keys.check(self.local_key).key_id)
 
 
 def build(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request, Response
 
 from adapters.registry import Canary
-from adapters.tables import BASELINES, PREVIOUS
+from adapters.tables import BASELINES, CANARY, LIVE, PREVIOUS, SHADOW
 from domains.spec import InvalidInput
 from retrieval.instants import show_instant
 from service import labelling
@@ -19,10 +19,12 @@ from service.console.pages import go, page
 from service.console.visitors import Administrator, OwnForm
 from service.dependencies import Parts
 from service.keys import Caller
+from service.labelling import AdapterOut
 
 router = APIRouter(prefix="/adapters")
 Action = Literal["promote", "rollback", "shadow", "end-shadow", "canary", "end-canary"]
 _MOVES = 12  # that are shown
+_ALIASES = (LIVE, SHADOW, CANARY, PREVIOUS)
 _TUNED = "LoRA adapter"  # the method whose figures stand first in a card
 
 
@@ -44,6 +46,7 @@ def listed(request: Request, parts: Parts, caller: Administrator, done: str = ""
     found, zone = labelling.listed(parts), parts.domain.zone
     told: dict[str, Any] = {
         "found": found,
+        "adapters": sorted(found.adapters, key=_rank),
         "previous": parts.registry.target(PREVIOUS),
         "figures": {one.id: list(_figures(one.card)) for one in found.adapters},
         "reasons": {one.id: _reasons(parts, one.id) for one in found.adapters},
@@ -100,6 +103,12 @@ def _share(percent: str) -> float:
     if not 0 <= share <= 1:
         raise InvalidInput("share: that is no share of the tickets.", "Write a number from 0 to 100.", "share")
     return share
+
+
+def _rank(adapter: AdapterOut) -> tuple[int, bool]:
+    """What is live stands first, then what has another alias, then the rest, baselines last."""
+    named = [_ALIASES.index(alias) for alias in adapter.aliases]
+    return min(named, default=len(_ALIASES)), adapter.id in BASELINES
 
 
 def _reasons(parts: Services, adapter: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from service import documents
 from service.build import Services
 from service.console.diffs import compared
 from service.console.pages import go, page, segment
+from service.console.texts import lines
 from service.console.timeline import Chart, Stated, chart
 from service.console.visitors import Ingester, OwnForm, Reader
 from service.dependencies import Parts
@@ -78,10 +79,9 @@ def version_text(
 ) -> Response:
     """The text of a version; where a quote is asked for, it is marked."""
     found = documents.version_text(parts, caller, doc_id, number)
-    start, end = sorted((max(0, start), max(0, end)))
-    pieces = (found.text[:start], found.text[start:end], found.text[end:])
-    holds = documents.described(parts, caller, doc_id).holds
-    return page(request, "version.html", title=found.title, found=found, pieces=pieces, holds=holds)
+    holds, told = documents.described(parts, caller, doc_id).holds, list(lines(found.text, start, end))
+    quoted = any(piece.quoted for line in told for piece in line.pieces)
+    return page(request, "version.html", title=found.title, found=found, lines=told, quoted=quoted, holds=holds)
 
 
 @router.get("/{doc_id}/diff")

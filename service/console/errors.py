@@ -27,21 +27,26 @@ class ErrorPages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and hold back an answer that is a problem."""
-        if scope["type"] != "http" or scope["path"].split("/")[1] not in _PAGES:
+        if scope["type"] != "http" or scope["path"].lstrip("/").partition("/")[0] not in _PAGES:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})
         held: list[Message] = []
+        begun = False
 
         async def sifted(message: Message) -> None:
+            nonlocal begun
             if held or _is_problem(message):
                 held.append(message)
             else:
+                begun = True
                 await send(message)
 
         try:
             await self._app(scope, receive, sifted)
-        except Exception as error:  # noqa: BLE001 -- the last to see it; without a page it would be a blob
+        except Exception as error:  # the last to see it: without a page it would be a blob
+            if begun:
+                raise
             log.error("fault", kind=type(error).__name__)
             fault = "Something failed on this side. Try again; if it stays, tell us the request id."
             await problem(500, fault)(scope, receive, sifted)
