@@ -18,7 +18,7 @@ from service.metrics import Load
 from service.problems import from_error
 from service.settings import Settings
 
-_WORK = re.compile(r"/v1/(respond|respond/batch|triage|search|documents)")  # what computes
+_WORK = re.compile(r"/v1/(respond|respond/batch|triage|search|documents)|/(documents)?")  # what computes
 _HEADER = b"x-request-timeout"
 
 

@@ -12,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from service import openapi, problems
 from service.admission import Admission
 from service.build import Services
+from service.console.errors import ErrorPages
+from service.console.router import router as console
 from service.headers import SecurityHeaders
 from service.limits import BodyLimit
 from service.metrics import Measured
@@ -28,6 +30,7 @@ _ROUTERS = (
     admin.router,
     operations.router,
     tools.router,
+    console,
 )
 
 
@@ -59,6 +62,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_headers=["*"], allow_methods=["*"]
         )
+    app.add_middleware(ErrorPages)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured, metrics=app.state.services.metrics)
 

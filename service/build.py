@@ -35,6 +35,7 @@ from retrieval.wording import Wording
 from service.audit import Audit
 from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
+from service.console.sessions import Sessions
 from service.database import open_database
 from service.idempotency import Idempotency
 from service.journal import Journal
@@ -60,6 +61,7 @@ class Services:
     publisher: Publisher
     pipeline: Pipeline
     keys: Keys
+    sessions: Sessions
     idempotency: Idempotency
     audit: Audit
     reviews: Reviews
@@ -82,6 +84,10 @@ class Services:
     def local_key(self) -> str:
         """The secret in `local.key` of the home, made on the first call."""
         return self.keys.local(self.settings.home / "local.key")
+
+    def sign_in_path(self) -> str:
+        """The path of a page that signs in with the local key, once."""
+        return self.sessions.link(self.keys.check(self.local_key).key_id)
 
 
 def build(
@@ -150,6 +156,7 @@ def build(
         publisher=publisher,
         pipeline=pipeline,
         keys=keys,
+        sessions=Sessions(engine, keys),
         idempotency=Idempotency(engine),
         audit=audit,
         reviews=reviews,

@@ -1,4 +1,4 @@
-"""`formfact serve | respond | search`."""
+"""`formfact serve | console | respond | search`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Audiences = Annotated[list[str] | None, typer.Option("--audience", help="Read as
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of the service to the command line."""
-    for command in (serve, respond, search):
+    for command in (serve, console, respond, search):
         app.command()(command)
 
 
@@ -56,14 +56,14 @@ def serve(
     settings = Settings(**stated)  # type: ignore[arg-type]
     check(settings)
     _log_to_stderr(settings.log_level)
-    console = Console(stderr=True)
+    progress = Console(stderr=True)
     with owned(settings) as note:
-        with console.status("Loading models"):
+        with progress.status("Loading models"):
             services = build(settings)
-        prepare(services, console)
+        prepare(services, progress)
         url = f"http://{settings.host}:{settings.port}"
         note.write_text(json.dumps({**json.loads(note.read_text()), "url": url}), encoding="utf-8")
-        _greet(url, settings.home)
+        _greet(url, settings.home, services.sign_in_path())
         app = create_app(services)
         signal.signal(signal.SIGTERM, _leave)  # what uvicorn raises again when it has finished: everything is closed
         with warming(services), housekeeping(services.engine, settings.journal_days), tracing(settings.otlp_url):
@@ -76,6 +76,21 @@ def serve(
                 server_header=False,
                 timeout_graceful_shutdown=math.ceil(settings.request_seconds),
             )
+
+
+def console() -> None:
+    """Print a link that signs a browser into the console of the running service, once, within ten minutes.
+
+    Example: `formfact console`
+    """
+    from service.desk import NOT_SERVING
+    from service.home import owner
+    from service.settings import Settings
+
+    if owner(Settings()) is None:  # before models are loaded for nothing
+        raise NOT_SERVING
+    with desk() as asked:
+        typer.echo(asked.link())
 
 
 def respond(
@@ -162,9 +177,10 @@ def _leave(*_: object) -> None:
     sys.exit(0)
 
 
-def _greet(url: str, home: Path) -> None:
+def _greet(url: str, home: Path, sign_in: str) -> None:
     key = home / "local.key"
     typer.echo(f"Formfact serves at {url} (API pages at {url}/docs). Key: {key}")
+    typer.echo(f"Console: {url}{sign_in} (signs in once, within ten minutes; `formfact console` prints another)")
     typer.echo("Try:")
     typer.echo(
         f'  curl -s {url}/v1/respond -H "Authorization: Bearer $(cat {key})" -H "Content-Type: application/json" '

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from service.reviewing import JudgedTickets
 
 Audiences = Sequence[str] | None  # None: all
+NOT_SERVING = Unavailable("No service runs on this home, and the console is a part of it.", "Run `formfact serve`.")
 
 
 class Desk(Protocol):
@@ -47,6 +48,7 @@ class Desk(Protocol):
     def replay(self, request_id: str) -> ReplayOut: ...
     def judged(self) -> JudgedTickets: ...
     def drift(self, last: int | None) -> DriftReport: ...
+    def link(self) -> str: ...
 
 
 @contextmanager

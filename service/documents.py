@@ -129,6 +129,14 @@ def described(
     return _document(services, view, doc_id)
 
 
+def ends(services: Services, caller: Caller, doc_id: str) -> list[str]:
+    """When a document was retracted; told to callers who may ask by revision: an end may be that of hidden versions."""
+    if not caller.sees_revisions:
+        return []
+    history, zone = services.catalog.timeline().history(doc_id), services.domain.zone
+    return sorted({show_instant(end.at, zone) or "" for end in history.retractions})
+
+
 def version_text(services: Services, caller: Caller, doc_id: str, number: int) -> VersionText:
     """A version with its text; raises like `described`."""
     _, view = services.pipeline.view(None, None, caller)

@@ -39,7 +39,7 @@ class BodyLimit:
             await _refuse(limit, scope, receive, send)
 
     def _limit(self, path: str) -> int:
-        if path == "/v1/documents":
+        if path in ("/v1/documents", "/documents"):
             return self._settings.max_upload_bytes + 100_000  # room for the form around the file
         return self._settings.max_batch_bytes if path.endswith("/batch") else self._settings.max_body_bytes
 

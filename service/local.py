@@ -13,7 +13,7 @@ from retrieval.contents import Published
 from service import documents, labelling
 from service.auditing import AuditOut, audited
 from service.build import Services, build
-from service.desk import Audiences
+from service.desk import NOT_SERVING, Audiences
 from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.drift.outcome import DriftReport
 from service.drift.report import look
@@ -98,6 +98,9 @@ class Local:
 
     def drift(self, last: int | None) -> DriftReport:
         return look(self._services, last)
+
+    def link(self) -> str:
+        raise NOT_SERVING
 
     def _as(self, audiences: Audiences) -> Caller:
         domain = self._services.domain

@@ -128,6 +128,9 @@ class Remote:
         asked = {} if last is None else {"last": last}
         return DriftReport.model_validate(self._ask("GET", "/v1/drift", self._key, params=asked))
 
+    def link(self) -> str:
+        return str(self._post("/v1/links", self._key)["url"])
+
     @contextmanager
     def _reading_as(self, audiences: Audiences) -> Iterator[str]:
         """A key that reads as these audiences, for as long as the block runs."""

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     chatwoot_token: SecretStr = Field(SecretStr(""), description="access token of an agent")
     chatwoot_secret: SecretStr = Field(SecretStr(""), description="secret of the webhook or agent bot")
     chatwoot_public: bool = Field(False, description="send answers to the customer; else every reply is a private note")
+    report: Path = Field(Path("comparison/report.html"), description="comparison that the console shows")
     tools_key: str = Field("", description="id of the API key as which tickets from support tools are answered")
     drift_window: int = Field(200, ge=50, le=1000, description="requests that a look at drift compares")
     drift_alpha: float = Field(0.001, gt=0, lt=1, description="chance of any false alarm in one look")

@@ -19,7 +19,7 @@ def formfact(*arguments, **environment):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["respond"], ["search"], ["ingest"], ["documents"], ["evals", "run"]]
+    "command", [[], ["serve"], ["console"], ["respond"], ["search"], ["ingest"], ["documents"], ["evals", "run"]]
 )
 def test_help_shows_an_example(command):
     done = formfact(*command, "--help")
@@ -35,6 +35,7 @@ def test_help_shows_an_example(command):
         (["ingest", "/no/such/folder"], "does not exist"),
         (["respond", "x", "--as-of", "soon"], "2026-03-01"),
         (["search", "x", "--audience", "martians"], "nobody declared"),
+        (["console"], "formfact serve"),
         (["domain", "check", "--domain", "nowhere"], "domain.yaml"),
     ],
 )

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -111,6 +112,11 @@ def test_a_document_from_the_first_version_to_its_erasure(serving, tmp_path):
     )
     refused = formfact("documents", "diff", "tern", "1", "2", home=home)
     assert (refused.returncode, "There is no document" in refused.stderr) == (1, True)
+
+
+def test_a_link_into_the_console(serving):
+    page = httpx.get(told("console", home=serving).strip())
+    assert (page.status_code, "Sign in" in page.text) == (200, True)
 
 
 def test_a_second_service_is_refused_soon_with_the_owners_process_id(serving):

@@ -1,0 +1,130 @@
+"""Ask: a ticket in, a cited reply out; what it was routed by, how long it took; feedback and replay."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import ValidationError
+
+from domains.spec import InvalidInput, NotFound
+from retrieval.instants import show_instant
+from retrieval.recorder import writing
+from service.build import Services
+from service.console.pages import go, page, places
+from service.console.visitors import Administrator, OwnForm, Responder, SignedIn
+from service.dependencies import Deadline, Parts
+from service.journal import Record
+from service.keys import Caller
+from service.replay import replay
+from service.reply import RespondRequest
+
+router = APIRouter()
+
+
+@router.get("/")
+def empty(request: Request, parts: Parts, visitor: SignedIn) -> Response:
+    """The form; whose key may not ask is sent to the first page that it may open."""
+    if not visitor.may("respond"):
+        allowed = places(visitor)
+        return go(allowed[0][0]) if allowed else page(request, "nothing.html", title="Signed in")
+    return _form(request, parts, {}, None)
+
+
+@router.post("/", dependencies=[OwnForm])
+def ask(
+    request: Request,
+    parts: Parts,
+    caller: Responder,
+    deadline: Deadline,
+    body: Annotated[str, Form()] = "",
+    subject: Annotated[str, Form()] = "",
+    mode: Annotated[str, Form()] = "hybrid",
+    as_of: Annotated[str, Form(max_length=40)] = "",
+    slots: Annotated[list[str] | None, Form(alias="slot")] = None,
+) -> Response:
+    """Answer a ticket, then show the answer at an address of its own, so that a reload asks nothing again."""
+    customer = dict(one.split("=", 1) for one in slots or () if "=" in one)
+    sent = {"body": body, "subject": subject, "mode": mode, "as_of": as_of, "customer": customer}
+    try:
+        reply = parts.pipeline.respond(_request(sent), caller, deadline)
+    except InvalidInput as error:
+        return _form(request, parts, sent, None, wrong=str(error), status=422)
+    return go(f"/answers/{reply.request_id}")
+
+
+@router.get("/answers/{request_id}")
+def answer(request: Request, parts: Parts, caller: Responder, request_id: str, rated: bool = False) -> Response:
+    """A reply that this key asked for; an administrator sees those of others too."""
+    record = _own(parts, caller, request_id)
+    asked = record.request
+    sent = {name: asked[name] for name in ("body", "subject", "mode", "customer")} | {"as_of": asked["as_of"] or ""}
+    return _form(request, parts, sent, record, rated=rated)
+
+
+@router.post("/answers/{request_id}/feedback", dependencies=[OwnForm])
+def feedback(
+    parts: Parts,
+    caller: Responder,
+    request_id: str,
+    helpful: Annotated[bool, Form()],
+    comment: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Keep a thumb up or down; one down comes into the review queue."""
+    with writing(parts.engine) as tx:
+        parts.reviews.rate(tx, caller, request_id, helpful, comment)
+    return go(f"/answers/{request_id}", rated=True)
+
+
+@router.get("/answers/{request_id}/replay")
+def replayed(request: Request, parts: Parts, caller: Administrator, request_id: str) -> Response:
+    """Answer it again as everything was known then, and compare."""
+    return page(request, "replay.html", title="Replay", found=replay(parts, caller, request_id))
+
+
+def _request(sent: dict[str, Any]) -> RespondRequest:
+    ticket = {"body": sent["body"], "subject": sent["subject"]}
+    wanted = {"ticket": ticket, "customer": sent["customer"], "mode": sent["mode"], "as_of": sent["as_of"] or None}
+    try:
+        return RespondRequest.model_validate(wanted)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][-1])
+        said = "write what the customer asks" if where == "body" and not sent["body"].strip() else first["msg"]
+        raise InvalidInput(f"{where}: {said}.", field=where) from None
+
+
+def _own(parts: Services, caller: Caller, request_id: str) -> Record:
+    """A record, for whoever may rate it, see `Reviews.rate`, and could have read what it quotes."""
+    record = parts.pipeline.journal.read(request_id)
+    theirs = record.key_id == caller.key_id or "admin" in caller.scopes
+    if not theirs or not record.audiences <= caller.audiences:
+        raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
+    return record
+
+
+def _form(
+    request: Request,
+    parts: Services,
+    sent: dict[str, Any],
+    record: Record | None,
+    wrong: str = "",
+    status: int = 200,
+    rated: bool = False,
+) -> Response:
+    modes = ["hybrid", "tuned", *(["rag", "prompt"] if parts.pipeline.chat else [])]
+    blank: dict[str, Any] = {"body": "", "subject": "", "mode": "hybrid", "as_of": "", "customer": {}}
+    return page(
+        request,
+        "ask.html",
+        status,
+        title="Ask",
+        domain=parts.domain,
+        modes=modes,
+        sent=blank | sent,
+        wrong=wrong,
+        reply=record.reply if record else None,
+        asked_at=show_instant(record.at, parts.domain.zone) if record else "",
+        request_id=record.request_id if record else "",
+        rated=rated,
+    )

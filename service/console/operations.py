@@ -1,0 +1,82 @@
+"""Operations: is it ready, who did what, which keys there are; keys are made and revoked here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import ValidationError
+
+from domains.spec import InvalidInput, NotFound
+from service import keyring
+from service.auditing import audited
+from service.build import Services
+from service.console.pages import go, page
+from service.console.visitors import Administrator, OwnForm
+from service.dependencies import Parts
+from service.keyring import KeyRequest, MadeKey
+from service.keys import SCOPES, Caller
+from service.readiness import readiness
+
+router = APIRouter(prefix="/operations")
+_ENTRIES = 100
+
+
+@router.get("")
+def overview(request: Request, parts: Parts, caller: Administrator, revoked: bool = False) -> Response:
+    """Readiness, keys, audit log."""
+    return _overview(request, parts, caller, revoked=revoked)
+
+
+@router.post("/keys", dependencies=[OwnForm])
+def make_key(
+    request: Request,
+    parts: Parts,
+    caller: Administrator,
+    name: Annotated[str, Form()] = "",
+    scopes: Annotated[list[str] | None, Form()] = None,
+    audiences: Annotated[list[str] | None, Form()] = None,
+    days: Annotated[str, Form()] = "",
+) -> Response:
+    """Make a key; its secret stands in this answer and never again, so that nothing is redirected."""
+    told = {"name": name.strip(), "scopes": scopes or [], "audiences": audiences or []}
+    try:
+        wanted = KeyRequest.model_validate(told | {"days": int(days) if days.isdecimal() else None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{first['loc'][0]}: {first['msg']}.", "Go back and fill it in.") from None
+    return _overview(request, parts, caller, made=keyring.make(parts, caller, wanted))
+
+
+@router.get("/keys/{key_id}/revoke")
+def confirm_revoke(request: Request, parts: Parts, caller: Administrator, key_id: str) -> Response:
+    """What revoking would end, before it is done."""
+    found = next((key for key in keyring.listed(parts) if key.id == key_id), None)
+    if found is None:
+        raise NotFound(f"There is no key `{key_id[:40]}`.", "The page Operations lists them.")
+    return page(request, "revoke.html", title="Revoke a key", key=found, own=key_id == caller.key_id)
+
+
+@router.post("/keys/{key_id}/revoke", dependencies=[OwnForm])
+def revoke_key(parts: Parts, caller: Administrator, key_id: str) -> Response:
+    """Revoke a key; sessions that it began end with it."""
+    keyring.revoke(parts, caller, key_id)
+    return go("/operations", revoked=True)
+
+
+def _overview(
+    request: Request, parts: Services, caller: Caller, made: MadeKey | None = None, revoked: bool = False
+) -> Response:
+    held = {name: told.description for name, told in parts.domain.audiences.items() if name in caller.audiences}
+    return page(
+        request,
+        "operations.html",
+        title="Operations",
+        problems=readiness(parts),
+        keys=keyring.listed(parts),
+        audit=audited(parts, _ENTRIES),
+        scopes=[scope for scope in SCOPES if scope in caller.scopes],
+        audiences=held,
+        made=made,
+        revoked=revoked,
+    )
