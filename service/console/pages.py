@@ -33,6 +33,7 @@ PLACES = (
     ("/reviews", "Reviews", "review"),
     ("/adapters", "Adapters", "admin"),
     ("/evals", "Evals", "admin"),
+    ("/drift", "Drift", "admin"),
     ("/operations", "Operations", "admin"),
 )
 
