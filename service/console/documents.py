@@ -26,10 +26,10 @@ Text = Annotated[str, Form(max_length=300)]
 
 
 @router.get("")
-def listed(request: Request, parts: Parts, caller: Reader, as_of: str = "", retracted: str = "") -> Response:
+def listed(request: Request, parts: Parts, caller: Reader, as_of: str = "") -> Response:
     """All documents of which this key may read something, with what holds today or at a date."""
     found = documents.listed(parts, caller, as_of or None)
-    return page(request, "documents.html", title="Documents", documents=found, as_of=as_of, retracted=retracted)
+    return page(request, "documents.html", title="Documents", documents=found, as_of=as_of)
 
 
 @router.get("/new")
