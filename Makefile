@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 export FORMFACT_HOME ?= var
 
-.PHONY: help install run test test-slow lint types check evals train clean
+.PHONY: help install run test test-browser test-slow lint types check evals train clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,10 @@ run: install ## prepare the home and serve on 127.0.0.1:$(PORT)
 	@$(BIN)/formfact serve --port $(PORT)
 
 test: lint types ## lint, types and tests, in a few minutes
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow and not browser"
+
+test-browser: install ## the console in a real browser; needs Chromium
+	$(BIN)/pytest -m browser
 
 test-slow: install ## the tests that take longer: training, all development cases
 	$(BIN)/pytest -m slow

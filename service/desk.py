@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from service.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
     from service.drift.outcome import DriftReport
     from service.labelling import AdaptersOut, MoveOut
-    from service.replay import ReplayOut
+    from service.replayed import ReplayOut
     from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
     from service.reviewing import JudgedTickets
 

@@ -20,7 +20,8 @@ from service.drift.report import look
 from service.keys import SCOPES, Caller
 from service.labelling import AdaptersOut, MoveOut
 from service.prepare import prepare
-from service.replay import ReplayOut, replay
+from service.replay import replay
+from service.replayed import ReplayOut
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 from service.reviewing import JudgedTickets, judged
 from service.settings import Settings

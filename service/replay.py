@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from adapters.classifier import Alternative, Label, Labels
 from domains.spec import Conflict, FormfactError, NotFound
 from service.journal import Record
 from service.pipeline import Asked
+from service.replayed import Difference, ReplayOut
 from service.route import Options
 from service.ticket import Message, Ticket
 
@@ -28,29 +27,6 @@ if TYPE_CHECKING:
 _TOLERANCE = 0.011  # of confidences, which have two decimals
 _OF_THE_CALL = frozenset({"request_id", "timings_ms"})  # differ by nature
 _WORDED = frozenset({"answer", "citations", "flags"})  # what a chat model wrote is not asked for again
-
-
-class Difference(BaseModel):
-    """A value of the reply that is another now."""
-
-    where: str
-    then: Any
-    now: Any
-
-
-class ReplayOut(BaseModel):
-    """How a reply compares with the same request answered now as it was known then.
-
-    `same`: all that was compared is equal byte for byte. `labels_same`: the adapter gives the same labels, None where
-    it was not asked. `notes` say what could not be compared, and why.
-    """
-
-    request_id: str
-    same: bool
-    differences: list[Difference]
-    labels_same: bool | None
-    label_differences: list[Difference]
-    notes: list[str]
 
 
 def replay(services: Services, caller: Caller, request_id: str) -> ReplayOut:

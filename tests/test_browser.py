@@ -8,6 +8,8 @@ import pytest
 
 from tests.console import browser, furnished, publish, second_adapter, served
 
+pytestmark = pytest.mark.browser
+
 V1 = "# Tern fees\n\nThe tern fee is 93 EUR.\n"
 V2 = "# Tern fees\n\nThe tern fee is 97 EUR.\n"
 QUESTION = "How much is the tern fee?"

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from service.auditing import AuditOut, audited
 from service.dependencies import Administrator, Parts
 from service.readiness import readiness
-from service.replay import ReplayOut, replay
+from service.replay import replay
+from service.replayed import ReplayOut
 
 router = APIRouter()
 
