@@ -27,16 +27,15 @@ class Endpoint:
 def endpoints(app: FastAPI) -> Iterator[Endpoint]:
     """All that stand in the OpenAPI document, in its order."""
     for route in routes(app):
-        if route.include_in_schema:
-            does = (route.description or "").split("\n")[0]
-            for method in sorted(route.methods or ()):
-                yield Endpoint(method, route.path, _needs(route), does)
+        does = (route.description or "").split("\n")[0]
+        for method in sorted(route.methods or ()):
+            yield Endpoint(method, route.path, _needs(route), does)
 
 
 def routes(app: FastAPI) -> Iterator[APIRoute]:
-    """The endpoints of an application, those of its routers too; none of ours has a prefix beyond its own."""
+    """The endpoints of an application and its routers, without the console's pages; none has a prefix from outside."""
     for context in iter_route_contexts(app.routes):
-        if isinstance(context.original_route, APIRoute):
+        if isinstance(context.original_route, APIRoute) and context.include_in_schema:
             yield context.original_route
 
 
