@@ -72,6 +72,7 @@ def as_html(report: Report) -> str:
         causes=sorted(report.causes.items(), key=lambda item: -item[1]),
         break_even_text=_break_even(report),
         signed=signed,
+        probability=probability,
         formats_median=median(f.right for f in report.formats) if report.formats else 0.0,
     )
 
@@ -82,7 +83,7 @@ def as_markdown(report: Report) -> str:
     made = [f"# {run.domain}: {run.n} {run.cases} cases", "", f"`{run.command}` ({run.hardware}, {run.made})", ""]
     cards = [f"- **{c.title}**: {c.value} ({c.text})" for c in headline(report)]
     compared = [
-        f"| {p.ours} | {p.theirs} | {p.figure} | {signed(p.difference)} | {p.p_holm:.3f} | {p.verdict} |"
+        f"| {p.ours} | {p.theirs} | {p.figure} | {signed(p.difference)} | {probability(p.p_holm)} | {p.verdict} |"
         for p in report.paired
     ]
     heads = ["| this | against | figure | difference | p (Holm) | in words |", "| --- | --- | --- | --- | --- | --- |"]
@@ -170,6 +171,11 @@ def losses(report: Report) -> list[str]:
 def signed(interval: Interval) -> str:
     """A difference with its sign: `+0.120 [+0.050, +0.190]`."""
     return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def probability(p: float) -> str:
+    """As it is printed: none is zero."""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def differences(ours: Report, theirs: Report) -> str:
