@@ -48,6 +48,14 @@ class ReviewOut(BaseModel):
     judged: list[JudgedOut]
 
 
+class GivenOut(BaseModel):
+    """A judgement that was kept. It quotes nothing: an answer kept for repeats must not outlive a purge."""
+
+    id: str
+    done: bool
+    judged: list[JudgedOut]
+
+
 class AgreementOut(BaseModel):
     """Two reviewers of one field: tickets that both judged, share of equal labels, Cohen's kappa (-1..1)."""
 
@@ -78,17 +86,27 @@ def shown(services: Services, review: Review) -> ReviewOut:
         ticket={name: record.request.get(name) for name in names},
         reply=record.reply,
         shadow=services.shadow.differences(record.request_id),
-        judged=[
-            JudgedOut(
-                reviewer=one.reviewer,
-                at=show_instant(one.at, zone) or "",
-                labels=dict(one.judgement.labels),
-                answer_right=one.judgement.answer_right,
-                comment=one.judgement.comment,
-            )
-            for one in review.judged
-        ],
+        judged=_judged(services, review),
     )
+
+
+def given(services: Services, review: Review) -> GivenOut:
+    """What is answered to who judged."""
+    return GivenOut(id=review.id, done=review.done, judged=_judged(services, review))
+
+
+def _judged(services: Services, review: Review) -> list[JudgedOut]:
+    zone = services.domain.zone
+    return [
+        JudgedOut(
+            reviewer=one.reviewer,
+            at=show_instant(one.at, zone) or "",
+            labels=dict(one.judgement.labels),
+            answer_right=one.judgement.answer_right,
+            comment=one.judgement.comment,
+        )
+        for one in review.judged
+    ]
 
 
 def judged(services: Services, caller: Caller) -> JudgedTickets:

@@ -361,9 +361,10 @@ def test_a_thumb_down_brings_a_reply_to_a_reviewer_who_corrects_it(admin, client
     ).json()
     assert done["judged"][0]["labels"]["urgency"] == "high"
     assert done["judged"][0]["labels"].keys() == reply["labels"].keys()
-    if done["wanted"] == 1:
+    if done["done"]:
         assert review["id"] not in {r["id"] for r in reviewer("GET", "/v1/reviews", params={"limit": 200}).json()}
     assert reviewer("POST", path, json={}).status_code == 409
+    assert reply["answer"]["text"] not in json.dumps(done), "kept for repeats, it must not outlive a purge"
     (row,) = [r for r in reviewer("GET", "/v1/reviews/judged").json()["rows"] if r["id"] == reply["request_id"]]
     assert row["labels"]["urgency"] == "high"
     with services.engine.connect() as connection:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from retrieval.recorder import writing
 from service import reviewing
 from service.dependencies import Once, Parts, Responder, Reviewer
-from service.reviewing import FeedbackOut, JudgedTickets, ReviewOut, shown
+from service.reviewing import FeedbackOut, GivenOut, JudgedTickets, ReviewOut, given, shown
 from service.reviews import Judgement
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
@@ -71,13 +71,13 @@ def read_review(review_id: str, parts: Parts, caller: Reviewer) -> ReviewOut:
 
 
 @router.post("/reviews/{review_id}")
-def judge(review_id: str, body: JudgementRequest, parts: Parts, caller: Reviewer, once: Once) -> ReviewOut:
+def judge(review_id: str, body: JudgementRequest, parts: Parts, caller: Reviewer, once: Once) -> GivenOut:
     """Accept or correct; labels that are left out are taken as the reply gave them."""
     attempt = once.attempt(body.model_dump())
     review = parts.reviews.judge(
         review_id,
         caller,
         Judgement(body.labels, body.answer_right, body.comment),
-        keep=lambda tx, done: attempt.keep(tx, 200, shown(parts, done).model_dump()),
+        keep=lambda tx, done: attempt.keep(tx, 200, given(parts, done).model_dump()),
     )
-    return shown(parts, review)
+    return given(parts, review)
