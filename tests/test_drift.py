@@ -503,7 +503,7 @@ def test_labels_of_another_adapter_are_not_compared(http, parts, asked):
     found = http.get("/v1/drift").json()
     assert found["adapter"] == ZERO_SHOT
     assert ZERO_SHOT in check(found, "labels/queue")["words"]
-    assert http.post("/v1/adapters/rollback").json()["live"] == live
+    assert http.post("/v1/adapters/rollback").json()["target"] == live
 
 
 def test_a_damaged_reference_fails_loudly(tmp_path, domain, parts, asked):
@@ -577,6 +577,7 @@ def test_enough_corrections_ask_for_training(parts, asked):
         for i, labels in enumerate(right)
     ]
     with parts.engine.begin() as tx:
+        tx.execute(reviews.delete())  # what the requests themselves asked for
         tx.execute(reviews.insert(), rows)
         tx.execute(judgements.insert(), said)
     wrong = sum(value != labels["queue"] for value, labels in zip(told, right, strict=True))

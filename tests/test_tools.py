@@ -318,7 +318,9 @@ def test_what_the_tool_did_not_sign_now_is_refused(serve, settings, services, ze
         sent(client, tool, payload, headers={"X-Zendesk-Webhook-Signature": "é".encode("latin-1")}),
     ]
     assert [r.status_code for r in refused] == [401] * 6
-    assert len({r.json()["detail"] for r in refused if "timestamp" not in r.json()["detail"]}) == 1
+    *signed, unsigned, _ = refused
+    assert "is not signed." in unsigned.json()["detail"]
+    assert len({r.json()["detail"] for r in signed if "timestamp" not in r.json()["detail"]}) == 1
     assert all(ZENDESK_SECRET not in r.text and CHATWOOT_SECRET not in r.text for r in refused)
     assert states(services) == zendesk.calls == chatwoot.calls == []
 
@@ -656,7 +658,8 @@ def test_a_key_that_cannot_answer_is_refused_at_the_start(desk_of, settings, ser
 def test_a_tool_that_nobody_set_up_says_what_to_set(services):
     client = TestClient(create_app(services))
     for tool in ("zendesk", "chatwoot"):
-        answer = client.post(f"/v1/tools/{tool}", json={})
+        headers = {"X-Zendesk-Webhook-Signature": "x", "X-Chatwoot-Signature": "x"}
+        answer = client.post(f"/v1/tools/{tool}", json={}, headers=headers)
         assert answer.status_code == 409
         assert f"FORMFACT_{tool.upper()}_SECRET" in answer.json()["detail"]
 
@@ -664,7 +667,10 @@ def test_a_tool_that_nobody_set_up_says_what_to_set(services):
 def test_the_schema_tells_how_webhooks_are_signed(services):
     schema = create_app(services).openapi()
     named = {tool: schema["paths"][f"/v1/tools/{tool}"]["post"]["security"] for tool in ("zendesk", "chatwoot")}
-    assert named == {"zendesk": [{"ZendeskSignature": []}], "chatwoot": [{"ChatwootSignature": []}]}
+    assert named == {
+        "zendesk": [{"ZendeskSignature": []}],
+        "chatwoot": [{"ChatwootSignature": []}, {"ChatwootToken": []}],
+    }
 
 
 def test_the_trigger_in_the_docs_is_what_is_read(desk_of, settings, services):

@@ -59,6 +59,6 @@ async def from_chatwoot(
 
 async def _take(tool: str, request: Request, parts: Parts, proof: str | None, token: str = "") -> Taken:
     if not proof:
-        raise Unauthorized("There is no signature.", f"See docs/support-tools.md for how {tool} signs.")
+        raise Unauthorized("This webhook is not signed.", f"See docs/support-tools.md for how {tool} signs.")
     webhook = Webhook(dict(request.headers), await request.body(), token)
     return await run_in_threadpool(parts.tools.take, tool, webhook)
