@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from domains.spec import InvalidInput
 
+_EARLIEST, _LATEST = 1000, 8999  # years
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -37,11 +38,13 @@ def parse_instant(text: str, zone: ZoneInfo, field: str = "as_of") -> datetime:
             moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("no offset")
+        if not _EARLIEST <= moment.year <= _LATEST:
+            raise ValueError("beyond what every zone can show")
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidInput(
-            f"{field}: `{text[:40]}` is neither a date nor an instant.",
-            "Write 2026-03-01, or 2026-03-01T09:30:00+01:00.",
+            f"{field}: `{text[:40]}` is neither a date nor an instant between the years {_EARLIEST} and {_LATEST}.",
+            "Write 2026-03-01, or 2026-03-01T09:30:00+01:00; for ever is said by no date.",
             field=field,
         ) from None
 
@@ -50,7 +53,10 @@ def show_instant(moment: datetime | None, zone: ZoneInfo) -> str | None:
     """The inverse of `parse_instant`: a bare date where the instant is the start of a day in `zone`."""
     if moment is None:
         return None
-    local = moment.astimezone(zone)
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError:  # stored before such dates were refused
+        local = moment
     return local.date().isoformat() if local.time() == time() else local.isoformat()
 
 

@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.concurrency import run_in_threadpool
 
 from service import openapi, problems
-from service.admission import Admission
+from service.admission import Deadlines, Turns
 from service.build import Services
 from service.console.errors import ErrorPages
 from service.console.router import router as console
@@ -46,6 +46,7 @@ def create_app(services: Services) -> FastAPI:
         generate_unique_id_function=openapi.named,
     )
     app.state.services = services
+    app.state.turns = Turns(services.settings, services.metrics.load)
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
@@ -57,7 +58,7 @@ def create_app(services: Services) -> FastAPI:
 def _surround(app: FastAPI, settings: Settings) -> None:
     """What a request passes on its way in; the last that is added comes first."""
     app.add_middleware(BodyLimit, settings=settings)
-    app.add_middleware(Admission, settings=settings, load=app.state.services.metrics.load)
+    app.add_middleware(Deadlines, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_headers=["*"], allow_methods=["*"]

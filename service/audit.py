@@ -74,7 +74,8 @@ class Audit:
         before, count, seen = _START, 0, expect is None
         with self._engine.connect() as connection:
             head = connection.execute(select(audit_head.c.entry, audit_head.c.hash).where(_HEAD)).one()
-            for row in connection.execute(select(audit).order_by(audit.c.entry)):
+            # Entries that are added meanwhile belong to the next look.
+            for row in connection.execute(select(audit).where(audit.c.entry <= head.entry).order_by(audit.c.entry)):
                 entry, count = _entry(row), count + 1
                 if entry.entry != count:
                     return Chain(count, before, f"Entry {count} is missing.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from service.admission import Turns
 from service.build import Services
 from service.idempotency import Attempt
 from service.keys import Caller, Forbidden, Scope, Unauthorized
@@ -26,13 +27,15 @@ Parts = Annotated[Services, Depends(_services)]
 def caller(
     parts: Parts, request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Iterator[Caller]:
-    """Whoever holds the key that was sent, within what it may ask; see `Keys.check` and `Quotas`."""
-    address = request.client.host if request.client else ""
-    parts.quotas.may_guess(address)
+    """Whoever holds the key that was sent, within what it may ask; see `Keys.check` and `Quotas`.
+
+    Wrong keys slow down who sends them. A right one is let in all the same: others may stand behind its address.
+    """
     try:
         found = parts.keys.check(sent.credentials if sent else None)
     except Unauthorized:
-        parts.quotas.guessed(address)
+        if sent:
+            parts.quotas.guessed(request.client.host if request.client else "")
         raise
     with parts.quotas.held(found):
         yield found
@@ -92,3 +95,19 @@ def _deadline(request: Request) -> float:
 
 
 Deadline = Annotated[float, Depends(_deadline)]  # of time.monotonic()
+
+
+def _turns(request: Request) -> Turns:
+    turns: Turns = request.app.state.turns
+    return turns
+
+
+TurnsOfAll = Annotated[Turns, Depends(_turns)]
+
+
+async def _turn(turns: TurnsOfAll, deadline: Deadline) -> AsyncIterator[None]:
+    async with turns.taken(deadline):
+        yield
+
+
+Turn = Annotated[None, Depends(_turn)]  # stands behind the caller: nobody waits for who is not let in

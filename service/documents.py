@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from service.idempotency import Keep
     from service.keys import Caller
 
-_BEYOND = "Backups, copies outside the home, and what people wrote in comments are not reached."
+_BEYOND = "Backups, and copies outside the home, are not reached."
 
 
 class VersionOut(BaseModel):

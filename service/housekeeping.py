@@ -15,7 +15,7 @@ from adapters.tables import differences
 from retrieval.instants import now
 from retrieval.recorder import writing
 from service.idempotency import KEPT
-from service.tables import feedback, idempotency, journal, judgements, links, quoted, reviews, sessions
+from service.tables import deliveries, feedback, idempotency, journal, judgements, links, quoted, reviews, sessions
 
 _EVERY = 3600.0  # seconds
 log = structlog.get_logger()
@@ -52,6 +52,7 @@ def forget(engine: Engine, journal_days: int) -> int:
         tx.execute(delete(judgements).where(judgements.c.review_id.in_(select(reviews.c.id).where(of_old))))
         for table in (reviews, feedback, quoted, differences):
             tx.execute(delete(table).where(table.c.request_id.in_(old)))
+        tx.execute(delete(deliveries).where(deliveries.c.at < now() - timedelta(days=journal_days)))
         tx.execute(delete(idempotency).where(idempotency.c.at < now() - KEPT))
         for table in (sessions, links):
             tx.execute(delete(table).where(table.c.expires_at < now()))

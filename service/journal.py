@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Engine, select, update
 from domains.spec import NotFound
 from retrieval.recorder import writing
 from retrieval.tables import versions
-from service.tables import journal, quoted
+from service.tables import feedback, journal, judgements, quoted, reviews
 
 ERASED = "(erased)"
 
@@ -59,13 +60,13 @@ class Journal:
                 tx.execute(quoted.insert(), rows)
             within(tx)
 
-    def read(self, request_id: str) -> Record:
-        """A request and its reply.
+    def read(self, request_id: str, within: Connection | None = None) -> Record:
+        """A request and its reply; whoever holds a connection hands it in, for nobody may need two.
 
         Raises:
             NotFound: no such request is on record.
         """
-        with self._engine.connect() as connection:
+        with nullcontext(within) if within else self._engine.connect() as connection:
             row = connection.execute(select(journal).where(journal.c.request_id == request_id)).first()
         if row is None:
             raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
@@ -87,7 +88,16 @@ class Journal:
             own = journal.c.request_id == request_id
             reply = tx.execute(select(journal.c.reply).where(own)).scalar_one()
             tx.execute(update(journal).where(own).values(reply=_blanked(reply, doc_id, version)))
+            self._erase_comments(tx, request_id)
         return len(touched)
+
+    @staticmethod
+    def _erase_comments(tx: Connection, request_id: str) -> None:
+        """What people said of a reply may repeat its words."""
+        of_it = select(reviews.c.id).where(reviews.c.request_id == request_id)
+        said = ((feedback, feedback.c.request_id == request_id), (judgements, judgements.c.review_id.in_(of_it)))
+        for table, own in said:
+            tx.execute(update(table).where(own, table.c.comment != "").values(comment=ERASED))
 
 
 def _record(row: Any) -> Record:

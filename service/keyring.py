@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from service.build import Services
     from service.keys import Caller, Key
+
+T = TypeVar("T")
 
 
 class KeyRequest(BaseModel):
@@ -96,7 +98,20 @@ def _wanted(asked: KeyRequest, caller: Caller) -> Wanted:
     if beyond := sorted({*asked.scopes} - caller.scopes | {*asked.audiences} - caller.audiences):
         raise Forbidden(f"{', '.join(beyond)[:200]}: this key does not hold it.", "Give what it holds, or less.")
     until = now() + timedelta(days=asked.days) if asked.days else None
-    return Wanted(asked.name, tuple(asked.scopes), tuple(asked.audiences), until, asked.per_minute, asked.at_once)
+    return Wanted(
+        asked.name,
+        tuple(asked.scopes),
+        tuple(asked.audiences),
+        _least(until, caller.expires_at),
+        _least(asked.per_minute, caller.per_minute),
+        _least(asked.at_once, caller.at_once),
+    )
+
+
+def _least(asked: T | None, own: T | None) -> T | None:
+    """The stricter limit: nobody sheds its own by making another key."""
+    given = [limit for limit in (asked, own) if limit is not None]
+    return min(given) if given else None  # type: ignore[type-var]
 
 
 def _out(services: Services, key: Key) -> KeyOut:

@@ -45,6 +45,7 @@ class Caller:
     audiences: frozenset[str]
     per_minute: int | None = None  # requests; None: the setting's
     at_once: int | None = None  # requests being answered; likewise
+    expires_at: datetime | None = None
 
     @property
     def sees_revisions(self) -> bool:
@@ -160,7 +161,7 @@ class Keys:
             )
         self._note_use(row, moment)
         readable = self._domain.readable_by(row.audiences)
-        return Caller(row.id, frozenset(row.scopes), readable, row.per_minute, row.at_once)
+        return Caller(row.id, frozenset(row.scopes), readable, row.per_minute, row.at_once, row.expires_at)
 
     def _note_use(self, row: Row[Any], moment: datetime) -> None:
         """Write down that a key was used, once a minute: no request waits for more, nor fails where it cannot be."""

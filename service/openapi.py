@@ -18,6 +18,7 @@ _REFUSALS = {
     "401": "no key, or none that is known and valid",
     "403": "the key does not carry the scope",
     "404": "it does not exist, or not for this key",
+    "408": "the request did not arrive in time",
     "409": "it contradicts what is stored, or a setting is missing",
     "413": "larger than a setting allows",
     "415": "a kind of file that is not read",

@@ -12,7 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, iter_route_contexts
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from ulid import ULID
 
@@ -110,6 +111,15 @@ def _storage(_: Request, error: OperationalError) -> JSONResponse:
     return from_error(storage_fault(error))
 
 
+def _busy(_: Request, error: PoolTimeout) -> JSONResponse:
+    log.error("storage", kind=type(error).__name__)
+    return from_error(spec.Unavailable("The database has no connection free.", "Try again.", 2))
+
+
+def _unstorable(_: Request, error: DataError) -> JSONResponse:
+    return problem(422, "The database cannot hold what was sent. Leave out characters that are none, such as NUL.")
+
+
 def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     return from_validation(error)
 
@@ -144,6 +154,8 @@ _ANSWERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     spec.FormfactError: _ours,
     Repeated: _again,
     OperationalError: _storage,
+    PoolTimeout: _busy,
+    DataError: _unstorable,
     RequestValidationError: _invalid,
     HTTPException: _http,
     Exception: _fault,

@@ -37,7 +37,7 @@ class Quotas:
         Raises:
             TooMany: it asked too often in the last minute, or for too much at once.
         """
-        self._spend("key", caller.key_id, caller.per_minute or self._settings.requests_per_minute)
+        self.spend(caller)
         self._enter(caller)
         try:
             yield
@@ -46,19 +46,23 @@ class Quotas:
                 self._busy[caller.key_id] -= 1
                 self._busy += Counter()  # forgets who has none left
 
-    def may_guess(self, address: str) -> None:
-        """Refuse an address that sent too many wrong keys in the last minute, right keys too.
+    def guessed(self, address: str) -> None:
+        """Count a wrong key.
 
         Raises:
-            TooMany: that is so.
+            TooMany: the address sent too many in the last minute.
         """
         item = RateLimitItemPerMinute(self._settings.wrong_keys_per_minute)
-        if not self._window.test(item, "address", address):
+        if not self._window.hit(item, "address", address):
             raise self._refusal(item, "Too many wrong keys came from this address.", "address", address)
 
-    def guessed(self, address: str) -> None:
-        """Count a wrong key."""
-        self._window.hit(RateLimitItemPerMinute(self._settings.wrong_keys_per_minute), "address", address)
+    def spend(self, caller: Caller) -> None:
+        """Count one request of a caller.
+
+        Raises:
+            TooMany: it asked too often in the last minute.
+        """
+        self._spend("key", caller.key_id, caller.per_minute or self._settings.requests_per_minute)
 
     def _enter(self, caller: Caller) -> None:
         most = caller.at_once or self._settings.requests_at_once

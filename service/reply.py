@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from domains.spec import Domain
 from retrieval.instants import show_instant
@@ -18,9 +18,27 @@ if TYPE_CHECKING:
 
 
 # A date, or an instant with its offset; see `retrieval.instants.parse_instant`.
-InstantIn = Annotated[
-    str, Field(min_length=1, max_length=40, json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]})
-]
+_INSTANT: dict[str, Any] = {"anyOf": [{"format": "date"}, {"format": "date-time"}], "pattern": r"^[1-8]\d{3}-"}
+InstantIn = Annotated[str, Field(min_length=1, max_length=40, json_schema_extra=_INSTANT)]
+
+
+def characters(value: Any) -> Any:
+    """Refuse half characters (lone surrogates) anywhere in a request: no answer could say them back."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        if isinstance(name, str):
+            _character(name)
+        characters(part)
+    if isinstance(value, str):
+        _character(value)
+    return value
+
+
+def _character(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character (a lone surrogate) stands in it") from None
 
 
 def _whole(value: Any) -> Any:
@@ -36,6 +54,11 @@ RevisionIn = Annotated[int, Field(ge=0), WHOLE]
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_characters(cls, value: Any) -> Any:
+        return characters(value)
 
 
 class MessageIn(_Request):

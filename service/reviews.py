@@ -6,11 +6,12 @@ What was judged flows back: `formfact reviews export` writes rows that `formfact
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, desc, func, select, update
+from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
 from adapters.data.quality import Agreement, agreement
@@ -36,6 +37,7 @@ PRIORITIES = {
     "shadow_disagrees": 30,
     "sample": 10,
 }
+_JUDGED = ("You have judged this one.", "Where two judge, the second is another person.")
 _BY_REASON = ("unverified_claim", "evidence_conflict", "out_of_scope", "low_confidence", "no_evidence")
 
 
@@ -100,7 +102,8 @@ class Reviews:
             tx.execute(reviews.insert(), told | {"id": str(ULID()), "wanted": wanted, "done": False})
         elif reason not in row.reasons:
             more = {"reasons": [*row.reasons, reason], "priority": max(row.priority, PRIORITIES[reason])}
-            tx.execute(update(reviews).where(reviews.c.id == row.id).values(more))
+            again = {"done": False, "wanted": max(row.wanted, _judgements(tx, row.id) + 1)}
+            tx.execute(update(reviews).where(reviews.c.id == row.id).values(more | again))
 
     def rate(self, tx: Connection, caller: Caller, request_id: str, helpful: bool, comment: str) -> str:
         """Keep what a support tool's user thought of a reply; a thumb down asks for a review. Returns its id.
@@ -108,7 +111,7 @@ class Reviews:
         Raises:
             NotFound: the key made no such request.
         """
-        record = self._journal.read(request_id)
+        record = self._journal.read(request_id, tx)
         if record.key_id != caller.key_id and "admin" not in caller.scopes:
             raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
         made = str(ULID())
@@ -152,15 +155,18 @@ class Reviews:
         self._check(said)
         review = self.read(review_id, caller)
         if any(one.reviewer == caller.key_id for one in review.judged):
-            raise Conflict("You have judged this one.", "Where two judge, the second is another person.")
+            raise Conflict(*_JUDGED)
         given = {name: label["value"] for name, label in (review.record.reply["labels"] or {}).items()}
         full = Judgement(given | dict(said.labels), said.answer_right, scrub(said.comment))
-        judged = (*review.judged, Judged(caller.key_id, now(), full))
-        after = replace(review, judged=judged, done=len(judged) >= review.wanted)
+        row = {"review_id": review_id, "reviewer": caller.key_id, "at": now(), "labels": full.labels}
         with writing(self._engine) as tx:
-            row = {"review_id": review_id, "reviewer": caller.key_id, "at": judged[-1].at, "labels": full.labels}
-            tx.execute(judgements.insert(), row | {"answer_right": full.answer_right, "comment": full.comment})
-            tx.execute(update(reviews).where(reviews.c.id == review_id).values(done=after.done))
+            try:
+                tx.execute(judgements.insert(), row | {"answer_right": full.answer_right, "comment": full.comment})
+            except IntegrityError:
+                raise Conflict(*_JUDGED) from None  # by the same key, at the same time
+            done = _judgements(tx, review_id) >= review.wanted  # others may have judged since it was read
+            tx.execute(update(reviews).where(reviews.c.id == review_id).values(done=done))
+            after = self._review(tx, tx.execute(select(reviews).where(reviews.c.id == review_id)).one())
             if keep:
                 keep(tx, after)
         return after
@@ -210,7 +216,7 @@ class Reviews:
             Judged(one.reviewer, one.at, Judgement(one.labels, one.answer_right, one.comment))
             for one in connection.execute(own)
         )
-        record = self._journal.read(row.request_id)
+        record = self._journal.read(row.request_id, connection)
         return Review(row.id, row.at, tuple(row.reasons), row.priority, row.wanted, row.done, record, judged)
 
     def _check(self, said: Judgement) -> None:
@@ -219,6 +225,10 @@ class Reviews:
                 raise InvalidInput(f"labels: there is no field `{name[:40]}`.", "GET /v1/domain lists them.", "labels")
             if value not in self._domain.fields[name].labels:
                 raise InvalidInput(f"{name}: there is no label `{value[:40]}`.", "GET /v1/domain lists them.", name)
+
+
+def _judgements(tx: Connection, review_id: str) -> int:
+    return tx.scalar(select(func.count()).where(judgements.c.review_id == review_id)) or 0
 
 
 def _readable(found: Iterable[Review], caller: Caller) -> Iterator[Review]:

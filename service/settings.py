@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     models: Path | None = Field(None, description="folder of pulled chat models; empty: models/ of the home")
     max_body_bytes: int = Field(1_000_000, ge=1000)
     max_batch_bytes: int = Field(20_000_000, ge=1000)
+    max_batch_lines: int = Field(1000, ge=1, description="of one batch; each counts as a request of its key")
     max_upload_bytes: int = Field(20_000_000, ge=1000, description="of one document")
     max_unpacked_bytes: int = Field(100_000_000, ge=1000, description="of an office file")
     max_pdf_pages: int = Field(400, ge=1)

@@ -13,7 +13,7 @@ from retrieval.recorder import writing
 from service.build import Services
 from service.console.pages import go, page, places
 from service.console.visitors import Administrator, OwnForm, Responder, SignedIn
-from service.dependencies import Deadline, Parts
+from service.dependencies import Deadline, Parts, Turn
 from service.journal import Record
 from service.keys import Caller
 from service.replay import replay
@@ -37,6 +37,7 @@ def ask(
     parts: Parts,
     caller: Responder,
     deadline: Deadline,
+    turn: Turn,
     body: Annotated[str, Form()] = "",
     subject: Annotated[str, Form()] = "",
     mode: Annotated[str, Form()] = "hybrid",

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
+from domains.spec import TooLarge
+
+_MOST_PAIRS = 4_000_000  # of lines, or of words in a line
 _CONTEXT = 2  # equal lines around a change
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -33,6 +36,8 @@ class Row:
 def compared(before: str, after: str) -> list[Row]:
     """The lines that differ, with a few around them; none where the texts are equal."""
     old, new = before.splitlines(), after.splitlines()
+    if len(old) * len(new) > _MOST_PAIRS:
+        raise TooLarge("These versions are too long to be shown side by side.", "`formfact documents diff` shows them.")
     groups = SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT)
     return [row for number, group in enumerate(groups) for row in _group(old, new, group, number > 0)]
 
@@ -49,6 +54,8 @@ def _marked(left: str | None, right: str | None) -> tuple[tuple[Part, ...] | Non
     if left is None or right is None:
         return _whole(left), _whole(right)
     ours, theirs = _WORD.findall(left), _WORD.findall(right)
+    if len(ours) * len(theirs) > _MOST_PAIRS:  # the time of the comparison grows with it
+        return (Part(left, changed=left != right),), (Part(right, changed=left != right),)
     codes = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
     before = tuple(Part("".join(ours[a:b]), kind != "equal") for kind, a, b, _, _ in codes if a < b)
     after = tuple(Part("".join(theirs[c:d]), kind != "equal") for kind, _, _, c, d in codes if c < d)

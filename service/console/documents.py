@@ -16,7 +16,7 @@ from service.console.pages import go, page, segment
 from service.console.texts import lines
 from service.console.timeline import Chart, Stated, chart
 from service.console.visitors import Ingester, OwnForm, Reader
-from service.dependencies import Parts
+from service.dependencies import Parts, Turn
 from service.documents import DocumentOut
 from service.keys import Caller
 
@@ -44,6 +44,7 @@ def upload(request: Request, parts: Parts, caller: Ingester, doc_id: str = "") -
 def publish(
     parts: Parts,
     caller: Ingester,
+    turn: Turn,
     file: Annotated[UploadFile, File()],
     doc_id: Text = "",
     title: Text = "",

@@ -32,7 +32,6 @@ def sign_in(
 ) -> Response:
     """Begin a session as the holder of a key."""
     from_here(request)
-    parts.quotas.may_guess(_address(request))
     try:
         caller = parts.keys.check(key.strip())
     except Unauthorized:
@@ -52,7 +51,6 @@ def show_link(request: Request, token: str) -> Response:
 def follow(request: Request, parts: Parts, token: str) -> Response:
     """Use a link up."""
     from_here(request)
-    parts.quotas.may_guess(_address(request))
     try:
         return _let_in(request, parts.sessions.follow(token), "/")
     except Unauthorized as error:

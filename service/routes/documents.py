@@ -13,7 +13,7 @@ from ingest.drafting import Submission
 from ingest.metadata import Metadata, stated
 from retrieval.contents import Published
 from service import documents
-from service.dependencies import Administrator, Ingester, Once, Parts, Reader
+from service.dependencies import Administrator, Ingester, Once, Parts, Reader, Turn
 from service.documents import (
     DocumentOut,
     ErasedOut,
@@ -56,6 +56,7 @@ def _stated(
 def publish(
     parts: Parts,
     caller: Ingester,
+    turn: Turn,
     file: Annotated[UploadFile, File()],
     meta: Annotated[Metadata, Depends(_stated)],
     once: Once,

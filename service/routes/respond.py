@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
@@ -10,10 +11,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from domains.spec import FormfactError
-from service.dependencies import Deadline, Parts, Reader, Responder
+from domains.spec import FormfactError, TooLarge
+from service.admission import Turns
+from service.build import Services
+from service.dependencies import Deadline, Parts, Reader, Responder, Turn, TurnsOfAll
 from service.keys import Caller
-from service.pipeline import Pipeline
 from service.problems import status_of
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest, TriageReply, TriageRequest
 
@@ -21,39 +23,48 @@ router = APIRouter(prefix="/v1", tags=["tickets"])
 
 
 @router.post("/respond")
-def respond(body: RespondRequest, parts: Parts, caller: Responder, deadline: Deadline) -> Reply:
+def respond(body: RespondRequest, parts: Parts, caller: Responder, deadline: Deadline, turn: Turn) -> Reply:
     """Answer a ticket: labels, a cited reply, or an honest hand-off."""
     return parts.pipeline.respond(body, caller, deadline)
 
 
 @router.post("/triage")
-def triage(body: TriageRequest, parts: Parts, caller: Responder) -> TriageReply:
+def triage(body: TriageRequest, parts: Parts, caller: Responder, turn: Turn) -> TriageReply:
     """Label a ticket; nothing is searched."""
     return parts.pipeline.triage(body, caller)
 
 
 @router.post("/search")
-def search(body: SearchRequest, parts: Parts, caller: Reader) -> SearchReply:
+def search(body: SearchRequest, parts: Parts, caller: Reader, turn: Turn) -> SearchReply:
     """Find passages that this key may read."""
     return parts.pipeline.search(body, caller)
 
 
 @router.post("/respond/batch", response_class=StreamingResponse)
-async def respond_batch(request: Request, parts: Parts, caller: Responder) -> StreamingResponse:
-    """Answer many tickets: NDJSON in and out, in order; one bad line spoils only itself."""
-    body = await request.body()
+async def respond_batch(request: Request, parts: Parts, caller: Responder, turns: TurnsOfAll) -> StreamingResponse:
+    """Answer many tickets: NDJSON in and out, in order; one bad line spoils only itself.
+
+    Each line counts as a request of its key, takes its own turn, and has its own time.
+    """
+    lines = [(n, line) for n, line in enumerate((await request.body()).splitlines(), start=1) if line.strip()]
+    if len(lines) > parts.settings.max_batch_lines:
+        raise TooLarge(f"There are more than {parts.settings.max_batch_lines:,} lines.", "Send them in parts.")
 
     async def answers() -> AsyncIterator[str]:
-        for number, line in enumerate(body.splitlines(), start=1):
-            if line.strip():
-                yield await run_in_threadpool(_answer_line, parts.pipeline, caller, line, number) + "\n"
+        for number, line in lines:
+            yield await _answer_line(parts, turns, caller, line, number) + "\n"
 
     return StreamingResponse(answers(), media_type="application/x-ndjson")
 
 
-def _answer_line(pipeline: Pipeline, caller: Caller, line: bytes, number: int) -> str:
+async def _answer_line(parts: Services, turns: Turns, caller: Caller, line: bytes, number: int) -> str:
+    deadline = time.monotonic() + parts.settings.request_seconds
     try:
-        return pipeline.respond(RespondRequest.model_validate_json(line), caller).model_dump_json()
+        asked = RespondRequest.model_validate_json(line)
+        parts.quotas.spend(caller)
+        async with turns.taken(deadline):
+            reply = await run_in_threadpool(parts.pipeline.respond, asked, caller, deadline)
+        return reply.model_dump_json()
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "line"
