@@ -122,7 +122,7 @@ class Remote:
         return ReplayOut.model_validate(self._post(f"/v1/replay/{request_id}", self._key))
 
     def judged(self) -> JudgedTickets:
-        return JudgedTickets.model_validate(self._ask("GET", "/v1/reviews/judged", self._key))
+        return JudgedTickets.model_validate(self._ask("GET", "/v1/judged", self._key))
 
     def drift(self, last: int | None) -> DriftReport:
         asked = {} if last is None else {"last": last}

@@ -119,7 +119,7 @@ OPEN = (
     ("GET", "/v1/documents", None),
     ("GET", "/v1/documents?as_of=2030-01-01", None),
     ("GET", "/v1/domain", None),
-    ("GET", "/v1/reviews/judged", None),
+    ("GET", "/v1/judged", None),
     ("GET", f"/v1/documents/{SECRET}", None),
 )
 

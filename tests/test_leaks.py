@@ -13,7 +13,7 @@ from tests.leaks import look
 
 @pytest.mark.parametrize("times", [60, pytest.param(1000, marks=pytest.mark.slow)])
 def test_no_forbidden_word_comes_out(tmp_path, domain, encoder, times):
-    services = build(Settings(home=tmp_path), domain, encoder)
+    services = build(Settings(home=tmp_path, requests_per_minute=10**6), domain, encoder)
     services.publisher.upkeep.start()
     take_in_adapter(services, Console(quiet=True))
     figures = look(services, times)

@@ -456,7 +456,7 @@ def test_a_thumb_down_brings_a_reply_to_a_reviewer_who_corrects_it(admin, client
         assert review["id"] not in {r["id"] for r in reviewer("GET", "/v1/reviews", params={"limit": 200}).json()}
     assert reviewer("POST", path, json={}).status_code == 409
     assert reply["answer"]["text"] not in json.dumps(done), "kept for repeats, it must not outlive a purge"
-    (row,) = [r for r in reviewer("GET", "/v1/reviews/judged").json()["rows"] if r["id"] == reply["request_id"]]
+    (row,) = [r for r in reviewer("GET", "/v1/judged").json()["rows"] if r["id"] == reply["request_id"]]
     assert row["labels"]["urgency"] == "high"
     with services.engine.connect() as connection:
         kept = connection.execute(
@@ -531,7 +531,7 @@ def test_two_reviewers_where_two_are_wanted_and_their_agreement(services, domain
             path = f"/v1/reviews/{review['id']}"
             assert not first("POST", path, json={"labels": {"urgency": "low"}}).json()["done"]
             assert second("POST", path, json={"labels": {"urgency": "high"}}).json()["done"]
-        told = boss("GET", "/v1/reviews/judged").json()
+        told = boss("GET", "/v1/judged").json()
     assert told["agreement"]["queue"]["equal"] == 1.0
     assert told["agreement"]["urgency"] == {"rows": 2, "equal": 0.0, "kappa": 0.0}
     assert all(len(row["annotations"]) == 2 for row in told["rows"])

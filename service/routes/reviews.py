@@ -58,7 +58,7 @@ def list_reviews(
     return [shown(parts, review) for review in parts.reviews.open(caller, limit, reason)]
 
 
-@router.get("/reviews/judged")
+@router.get("/judged")
 def judged_tickets(parts: Parts, caller: Reviewer) -> JudgedTickets:
     """What reviewers said, as rows that `formfact data build` takes, and how far two of them agree."""
     return reviewing.judged(parts, caller)
