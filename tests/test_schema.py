@@ -74,10 +74,12 @@ def test_a_generated_client_works(service, tmp_path, monkeypatch):
     respond = importlib.import_module("formfact_client.api.tickets.respond")
     models = importlib.import_module("formfact_client.models")
     ticket = models.TicketIn(body="What does the Team plan cost per user in EUR, billed monthly?")
-    reply = respond.sync(client=client, body=models.RespondRequest(ticket=ticket))
+    with client:
+        reply = respond.sync(client=client, body=models.RespondRequest(ticket=ticket))
     assert reply.action == "answer"
     assert reply.citations[0].doc_id == "plan-prices"
     stranger = importlib.import_module("formfact_client").AuthenticatedClient(base_url=url, token="ff_no")
-    refusal = respond.sync(client=stranger, body=models.RespondRequest(ticket=ticket))
+    with stranger:
+        refusal = respond.sync(client=stranger, body=models.RespondRequest(ticket=ticket))
     assert isinstance(refusal, models.Problem)
     assert refusal.status == 401
