@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -64,11 +65,10 @@ def test_a_generated_client_works(service, tmp_path, monkeypatch):
     url, key = service
     schema = tmp_path / "openapi.json"
     schema.write_text(httpx.get(f"{url}/openapi.json").text)
-    tool = Path(sys.executable).with_name("openapi-python-client")
-    subprocess.run(
-        [tool, "generate", "--path", schema, "--output-path", tmp_path / "client", "--fail-on-warning"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    tools = Path(sys.executable).parent  # the generator calls the formatter beside it
+    path = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    command = [tools / "openapi-python-client", "generate", "--path", schema, "--output-path", tmp_path / "client"]
+    subprocess.run([*command, "--fail-on-warning"], env=os.environ | path, check=True, capture_output=True, text=True)
     monkeypatch.syspath_prepend(str(tmp_path / "client"))
     client = importlib.import_module("formfact_client").AuthenticatedClient(base_url=url, token=key)
     respond = importlib.import_module("formfact_client.api.tickets.respond")
