@@ -49,8 +49,9 @@ def run(
     Example: `formfact evals run --cases dev --failures`
     """
     from evals.cases import load
-    from evals.run import apart, by_tag, summary
+    from evals.run import by_tag, summary
     from evals.run import run as answer
+    from service.apart import apart
 
     spec = load_domain(domain)
     wanted = load(spec, cases)

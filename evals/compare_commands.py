@@ -229,7 +229,7 @@ def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
         with connected(url, key) as remote:
             yield remote
         return
-    from evals.run import apart
+    from service.apart import apart
     from service.local import Local
 
     with apart(domain) as services:
@@ -253,7 +253,7 @@ def _compared(
     from evals.compare import Comparison, opened
     from evals.pipelines import Pipelines
     from evals.report import Beside, report
-    from evals.run import apart
+    from service.apart import apart
 
     chat = Structured(kept, kept.name) if kept else None
     with apart(domain, settings.model_copy(update={"llm": ""}), chat) as services:

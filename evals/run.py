@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
-from adapters.structured import Structured
-from domains.spec import Domain
 from evals.cases import UNANSWERABLE, Case
 from evals.overheard import Overheard, overheard
 from evals.score import Marks, Said, mark
 from retrieval.instants import parse_instant
-from service.build import Services, build
-from service.home import owned
+from service.build import Services
 from service.keys import SCOPES, Caller
-from service.prepare import prepare
 from service.reply import Reply, RespondRequest
 from service.route import Mode
-from service.settings import Settings
 from service.ticket import scrub
 from service.verify import verify
 
@@ -41,20 +31,6 @@ class Result:
     claims: int  # as they were composed, whether they left or not
     stopped: int  # of these, by verification
     failed: int  # calls of the composer that gave no draft
-
-
-@contextmanager
-def apart(domain: Domain, settings: Settings | None = None, chat: Structured | None = None) -> Iterator[Services]:
-    """A service as the environment sets it, or as told, with a state of its own that is gone afterwards."""
-    with TemporaryDirectory() as home:
-        own = (settings or Settings(domain=str(domain.folder))).elsewhere(Path(home))
-        with owned(own):
-            services = build(own, domain=domain, chat=chat)
-            prepare(services, Console(stderr=True, quiet=True))
-            try:
-                yield services
-            finally:
-                services.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,11 @@ def _services(request: Request) -> Services:
 Parts = Annotated[Services, Depends(_services)]
 
 
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as is known."""
+    return request.client.host if request.client else ""
+
+
 def caller(
     parts: Parts, request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Iterator[Caller]:
@@ -35,7 +40,7 @@ def caller(
         found = parts.keys.check(sent.credentials if sent else None)
     except Unauthorized:
         if sent:
-            parts.quotas.guessed(request.client.host if request.client else "")
+            parts.quotas.guessed(address_of(request))
         raise
     with parts.quotas.held(found):
         yield found

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, select, update
 from domains.spec import NotFound
 from retrieval.recorder import writing
 from retrieval.tables import versions
+from service.keys import Caller
 from service.tables import feedback, journal, judgements, quoted, reviews
 
 ERASED = "(erased)"
@@ -69,8 +70,15 @@ class Journal:
         with nullcontext(within) if within else self._engine.connect() as connection:
             row = connection.execute(select(journal).where(journal.c.request_id == request_id)).first()
         if row is None:
-            raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
+            raise unknown(request_id)
         return _record(row)
+
+    def asked_by(self, caller: Caller, request_id: str, within: Connection | None = None) -> Record:
+        """A request that the caller made; an administrator may look at those of others. Raises like `read`."""
+        record = self.read(request_id, within)
+        if record.key_id != caller.key_id and "admin" not in caller.scopes:
+            raise unknown(request_id)
+        return record
 
     def latest(self, limit: int, since: datetime | None = None) -> list[Record]:
         """The newest records, oldest of them first."""
@@ -98,6 +106,11 @@ class Journal:
         said = ((feedback, feedback.c.request_id == request_id), (judgements, judgements.c.review_id.in_(of_it)))
         for table, own in said:
             tx.execute(update(table).where(own, table.c.comment != "").values(comment=ERASED))
+
+
+def unknown(request_id: str) -> NotFound:
+    """The one answer to who asks for a request that is not there, or not for them."""
+    return NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
 
 
 def _record(row: Any) -> Record:

@@ -53,8 +53,7 @@ class Quotas:
             TooMany: the address sent too many in the last minute.
         """
         item = RateLimitItemPerMinute(self._settings.wrong_keys_per_minute)
-        if not self._window.hit(item, "address", address):
-            raise self._refusal(item, "Too many wrong keys came from this address.", "address", address)
+        self._hit(item, "address", address, "Too many wrong keys came from this address.")
 
     def spend(self, caller: Caller) -> None:
         """Count one request of a caller.
@@ -62,7 +61,8 @@ class Quotas:
         Raises:
             TooMany: it asked too often in the last minute.
         """
-        self._spend("key", caller.key_id, caller.per_minute or self._settings.requests_per_minute)
+        most = caller.per_minute or self._settings.requests_per_minute
+        self._hit(RateLimitItemPerMinute(most), "key", caller.key_id, f"This key may send {most} requests a minute.")
 
     def _enter(self, caller: Caller) -> None:
         most = caller.at_once or self._settings.requests_at_once
@@ -71,11 +71,7 @@ class Quotas:
                 raise TooMany(f"This key may ask for {most} things at once.", "Wait for one of them.")
             self._busy[caller.key_id] += 1
 
-    def _spend(self, kind: str, name: str, most: int) -> None:
-        item = RateLimitItemPerMinute(most)
+    def _hit(self, item: RateLimitItemPerMinute, kind: str, name: str, refusal: str) -> None:
         if not self._window.hit(item, kind, name):
-            raise self._refusal(item, f"This key may send {most} requests a minute.", kind, name)
-
-    def _refusal(self, item: RateLimitItemPerMinute, detail: str, kind: str, name: str) -> TooMany:
-        opens = self._window.get_window_stats(item, kind, name).reset_time - time.time()
-        return TooMany(detail, "Wait as long as Retry-After says.", max(1.0, opens))
+            opens = self._window.get_window_stats(item, kind, name).reset_time - time.time()
+            raise TooMany(refusal, "Wait as long as Retry-After says.", max(1.0, opens))

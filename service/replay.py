@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from adapters.classifier import Alternative, Label, Labels
-from domains.spec import Conflict, FormfactError, NotFound
-from service.journal import Record
+from domains.spec import Conflict, FormfactError
+from service.journal import Record, unknown
 from service.pipeline import Asked
 from service.replayed import Difference, ReplayOut
 from service.route import Options
@@ -40,7 +40,7 @@ def replay(services: Services, caller: Caller, request_id: str) -> ReplayOut:
     if not record.outputs:
         raise Conflict(f"`{request_id}` was recorded without what a replay needs.", "Later requests can be replayed.")
     if not record.audiences <= caller.audiences:
-        raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
+        raise unknown(request_id)
     asked, notes = _asked(services, record), list(_erased(services, record))
     worded = record.reply["provenance"]["composer"] != services.pipeline.extractive.name
     again = replace(services.pipeline, chat=None).answer(asked).reply.model_dump(mode="json")

@@ -111,6 +111,7 @@ def _judged(services: Services, review: Review) -> list[JudgedOut]:
 
 def judged(services: Services, caller: Caller) -> JudgedTickets:
     """What reviewers said, as rows that `formfact data build` takes, and how far two of them agree."""
-    agreed = services.reviews.agreement(caller)
+    found = services.reviews.judged(caller)
+    agreed = services.reviews.agreement(found)
     told = {name: AgreementOut.model_validate(asdict(one)) for name, one in agreed.items()}
-    return JudgedTickets(rows=list(services.reviews.rows(caller)), agreement=told)
+    return JudgedTickets(rows=list(services.reviews.rows(found)), agreement=told)

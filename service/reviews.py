@@ -111,9 +111,7 @@ class Reviews:
         Raises:
             NotFound: the key made no such request.
         """
-        record = self._journal.read(request_id, tx)
-        if record.key_id != caller.key_id and "admin" not in caller.scopes:
-            raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
+        self._journal.asked_by(caller, request_id, tx)
         made = str(ULID())
         told = {"id": made, "request_id": request_id, "at": now(), "key_id": caller.key_id}
         tx.execute(feedback.insert(), told | {"helpful": helpful, "comment": scrub(comment)})
@@ -176,21 +174,26 @@ class Reviews:
         with self._engine.connect() as connection:
             return connection.scalar(select(func.count()).where(reviews.c.done.is_(False))) or 0
 
-    def agreement(self, caller: Caller) -> dict[str, Agreement]:
+    def judged(self, caller: Caller) -> list[Review]:
+        """Those that somebody judged, oldest first, as far as the caller may see them."""
+        some = reviews.c.id.in_(select(judgements.c.review_id))
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(reviews).where(some).order_by(reviews.c.at)).all()
+            return list(_readable((self._review(connection, row) for row in rows), caller))
+
+    def agreement(self, judged: Iterable[Review]) -> dict[str, Agreement]:
         """How far the first two reviewers of the same tickets agree, by field."""
         pairs = [
             (review.judged[0].judgement.labels, review.judged[1].judgement.labels)
-            for review in _readable(self._all(), caller)
+            for review in judged
             if len(review.judged) > 1
         ]
-        known = {name: tuple(field.labels) for name, field in self._domain.fields.items()}
-        ordinal = frozenset(name for name, field in self._domain.fields.items() if field.ordinal)
-        return agreement(pairs, known, ordinal)
+        return agreement(pairs, self._domain.label_names, self._domain.ordinal)
 
-    def rows(self, caller: Caller) -> Iterator[dict[str, Any]]:
+    def rows(self, judged: Iterable[Review]) -> Iterator[dict[str, Any]]:
         """Judged tickets as rows of a data set, see `adapters/data/rows.py`; the newest judgement's labels count."""
-        for review in _readable(self._all(), caller):
-            if review.judged and set(review.judged[-1].judgement.labels) == set(self._domain.fields):
+        for review in judged:
+            if set(review.judged[-1].judgement.labels) == set(self._domain.fields):
                 yield _row(review)
 
     def _reasons(self, record: Record) -> Iterator[str]:
@@ -204,11 +207,6 @@ class Reviews:
             yield "unsure_label"
         if share_of(f"sample {record.request_id}") < self._rules.sample:
             yield "sample"
-
-    def _all(self) -> list[Review]:
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(reviews).order_by(reviews.c.at)).all()
-            return [self._review(connection, row) for row in rows]
 
     def _review(self, connection: Connection, row: Row[Any]) -> Review:
         own = select(judgements).where(judgements.c.review_id == row.id).order_by(judgements.c.at)

@@ -169,6 +169,7 @@ def test_control_and_enter_send_a_ticket(person):
     page.get_by_label("Message").fill(QUESTION)
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/answers/*")
+    assert page.locator(".reply").inner_text()
 
 
 @pytest.mark.parametrize("width", [320, 360])

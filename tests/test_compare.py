@@ -25,7 +25,7 @@ from evals.pipelines import Pipelines, request_for
 from evals.prompting import FORMATS, measured, nearest
 from evals.recorded import Recorded, replayed
 from evals.report import Beside, Paired, Run, report
-from evals.run import apart
+from service.apart import apart
 from service.chat_composer import ChatComposer
 from tests.test_arms import ROW, row
 from tests.test_chat_composer import Said

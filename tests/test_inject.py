@@ -8,7 +8,7 @@ from domains.spec import InvalidInput
 from evals.bench import inject
 from evals.bench.inject import Prompt
 from evals.cases import Case
-from evals.run import apart
+from service.apart import apart
 
 TEXT = "# Refunds\n\nMoney comes back within 14 days. Ask in the app.\n\nElse write to us.\n"
 CITED = "Money comes back within 14 days."

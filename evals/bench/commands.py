@@ -168,7 +168,7 @@ def inject(
     from domains.spec import load_domain
     from evals.bench import inject as bench
     from evals.cases import load
-    from evals.run import apart
+    from service.apart import apart
 
     prompts, spec = bench.load(data), load_domain(domain)
     with apart(spec) as services:

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
-from domains.spec import InvalidInput, NotFound
+from domains.spec import InvalidInput
 from retrieval.instants import show_instant
 from retrieval.recorder import writing
 from service.build import Services
 from service.console.pages import go, page, places
 from service.console.visitors import Administrator, OwnForm, Responder, SignedIn
 from service.dependencies import Deadline, Parts, Turn
-from service.journal import Record
+from service.journal import Record, unknown
 from service.keys import Caller
 from service.replay import replay
 from service.reply import RespondRequest
@@ -97,10 +97,9 @@ def _request(sent: dict[str, Any]) -> RespondRequest:
 
 def _own(parts: Services, caller: Caller, request_id: str) -> Record:
     """A record, for whoever may rate it, see `Reviews.rate`, and could have read what it quotes."""
-    record = parts.pipeline.journal.read(request_id)
-    theirs = record.key_id == caller.key_id or "admin" in caller.scopes
-    if not theirs or not record.audiences <= caller.audiences:
-        raise NotFound(f"There is no record of `{request_id[:40]}`.", "Request ids stand in every reply.")
+    record = parts.pipeline.journal.asked_by(caller, request_id)
+    if not record.audiences <= caller.audiences:
+        raise unknown(request_id)
     return record
 
 

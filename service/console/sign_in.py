@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request, Response
 from service.console.pages import go, page
 from service.console.sessions import SESSION
 from service.console.visitors import COOKIE, OwnForm, SignedIn, from_here
-from service.dependencies import Parts
+from service.dependencies import Parts, address_of
 from service.keys import Unauthorized
 
 router = APIRouter()
@@ -35,7 +35,7 @@ def sign_in(
     try:
         caller = parts.keys.check(key.strip())
     except Unauthorized:
-        parts.quotas.guessed(_address(request))
+        parts.quotas.guessed(address_of(request))
         wrong = "This key is not known, or no longer. Paste the whole of it, from ff_ on."
         return page(request, "sign_in.html", 401, title=parts.domain.title, next=next, wrong=wrong)
     return _let_in(request, parts.sessions.begin(caller.key_id), next if _OWN_PATH.fullmatch(next) else "/")
@@ -54,7 +54,7 @@ def follow(request: Request, parts: Parts, token: str) -> Response:
     try:
         return _let_in(request, parts.sessions.follow(token), "/")
     except Unauthorized as error:
-        parts.quotas.guessed(_address(request))
+        parts.quotas.guessed(address_of(request))
         return page(request, "follow.html", 401, title="Sign in", wrong=str(error), token="")
 
 
@@ -72,7 +72,3 @@ def _let_in(request: Request, secret: str, path: str) -> Response:
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, secret, max_age=seconds, path="/", secure=secure, httponly=True, samesite="strict")
     return answer
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

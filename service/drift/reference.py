@@ -14,25 +14,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from adapters.data.rows import lines, load, split
 from domains.seal import fingerprint, refuse_sealed
-from domains.spec import Conflict, IntegrityError
-from service.build import Services, build
+from domains.spec import Conflict, IntegrityError, load_domain
+from service.apart import apart
+from service.build import Services
 from service.drift.observed import Guess, Observation, Window, observed
 from service.drift.vectors import vectors_of
-from service.home import owned
 from service.keys import SCOPES, Caller
-from service.prepare import held, prepare
+from service.prepare import held
 from service.reply import MessageIn, RespondRequest, TicketIn
 from service.route import Mode
 from service.settings import Settings
@@ -93,7 +90,7 @@ def make(settings: Settings, progress: Progress) -> tuple[Path, Reference]:
         Conflict: what labels was trained on another file, so that nobody knows which of these rows it has seen.
         InvalidInput: a row of the domain's tickets is broken.
     """
-    with _apart(settings) as services:
+    with apart(load_domain(settings.domain), settings) as services:
         requests = unfitted(services)
         caller = Caller("drift", frozenset(SCOPES), held(services))
         replies = [services.pipeline.respond(request, caller) for request in progress(tuple(requests.values()))]
@@ -152,20 +149,6 @@ def read(folder: Path) -> Reference | None:
 def _checksum(told: Mapping[str, Any], packed: bytes) -> str:
     canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode() + b"\0" + packed).hexdigest()
-
-
-@contextmanager
-def _apart(settings: Settings) -> Iterator[Services]:
-    """A service with a state of its own that is gone afterwards: the journal of the home stays as it is."""
-    with TemporaryDirectory() as home:
-        own = settings.elsewhere(Path(home))
-        with owned(own):
-            services = build(own)
-            prepare(services, Console(stderr=True, quiet=True))
-            try:
-                yield services
-            finally:
-                services.close()
 
 
 def _request(raw: Mapping[str, Any]) -> RespondRequest:
