@@ -27,8 +27,8 @@ def _assemble() -> None:
     from domains.commands import app as domains
     from evals.bench.commands import app as bench
     from evals.commands import app as evals
-    from service import adapter_commands, commands, document_commands, operation_commands
-    from service.drift_commands import app as drift
+    from service.desk import adapter_commands, commands, document_commands, operation_commands
+    from service.desk.drift_commands import app as drift
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")

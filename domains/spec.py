@@ -102,6 +102,12 @@ class DomainError(FormfactError):
     """The domain's folder is incomplete or contradicts itself."""
 
 
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """Where the first wrong value stands, in names joined by dots, and what is wrong with it; never the value."""
+    first = error.errors()[0]
+    return ".".join(map(str, first["loc"])), first["msg"]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.data.rows import lines
 from domains.seal import open_sealed, refuse_sealed
-from domains.spec import Domain, InvalidInput
+from domains.spec import Domain, InvalidInput, first_fault
 from service.reply import TicketIn
 from service.route import Action
 
@@ -95,9 +95,8 @@ def records(path: Path, model: type[M], shape: str) -> Iterator[M]:
         try:
             yield model.model_validate(row)
         except ValidationError as error:
-            first = error.errors()[0]
-            at = ".".join(str(part) for part in first["loc"])
-            raise InvalidInput(f"{where}: {at}: {first['msg']}", f"See {shape}.") from None
+            at, said = first_fault(error)
+            raise InvalidInput(f"{where}: {at}: {said}", f"See {shape}.") from None
 
 
 def _check(case: Case, domain: Domain) -> None:

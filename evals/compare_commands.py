@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from evals.pipelines import Pipelines
     from evals.recorded import Recorded
     from evals.report import Report, Run
-    from service.desk import Desk
+    from service.desk.desk import Desk
     from service.settings import Settings
 
 app = typer.Typer()
@@ -165,7 +165,7 @@ def gate(
     Example: `formfact evals gate /tmp/adapter`
     """
     from evals.gate import gate as judged
-    from service.adapter_commands import show_verdict
+    from service.desk.adapter_commands import show_verdict
     from service.settings import Settings
 
     spec = load_domain(domain)
@@ -222,7 +222,7 @@ def worlds(
 def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
     """The service at a URL, or one of its own."""
     if url:
-        from service.remote import connected
+        from service.desk.remote import connected
 
         if key is None:
             raise InvalidInput("--url needs --key.", "Name the file local.key of that service's home.", "key")
@@ -230,7 +230,7 @@ def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
             yield remote
         return
     from service.apart import apart
-    from service.local import Local
+    from service.desk.local import Local
 
     with apart(domain) as services:
         yield Local(services)

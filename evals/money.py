@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domains.spec import InvalidInput
+from domains.spec import InvalidInput, first_fault
 from evals.answers import Answered
 from evals.arms import Arm, Labels
 
@@ -72,10 +72,9 @@ def load(path: Path) -> Prices:
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}", "Start from evals/prices.yaml.", "prices") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the list"
+        where, said = first_fault(error)
         raise InvalidInput(
-            f"{path}: {where}: {first['msg']}", "evals/prices.yaml shows every line.", "prices"
+            f"{path}: {where or 'the list'}: {said}", "evals/prices.yaml shows every line.", "prices"
         ) from None
 
 

@@ -28,7 +28,7 @@ from ingest.metadata import Metadata
 from retrieval.contents import Published
 from retrieval.instants import parse_instant, show_instant
 from service.build import Services, build
-from service.keys import SCOPES, Caller
+from service.door.keys import SCOPES, Caller
 from service.prepare import take_in_adapter
 from service.reply import RespondRequest
 from service.settings import Settings

@@ -11,7 +11,7 @@ from evals.overheard import Overheard, overheard
 from evals.score import Marks, Said, mark
 from retrieval.instants import parse_instant
 from service.build import Services
-from service.keys import SCOPES, Caller
+from service.door.keys import SCOPES, Caller
 from service.reply import Reply, RespondRequest
 from service.route import Mode
 from service.ticket import scrub

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from domains.spec import InvalidInput, UnsupportedMedia
+from domains.spec import InvalidInput, UnsupportedMedia, first_fault
 from ingest.readers import FRONT_MATTER, decode
 
 DOC_ID = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -56,10 +56,10 @@ def stated(source: str, values: dict[str, Any]) -> Metadata:
     try:
         return Metadata(**{k: v for k, v in values.items() if v not in (None, "")})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else "metadata"
+        where, said = first_fault(error)
+        field = where.split(".")[0] or "metadata"
         remedy = "Lower-case letters, digits, dot, dash, underscore." if field == "doc_id" else ""
-        raise InvalidInput(f"{source}: {field}: {first['msg']}.", remedy, field) from None
+        raise InvalidInput(f"{source}: {field}: {said}.", remedy, field) from None
     except TypeError:
         raise InvalidInput(f"{source}: the metadata must be a mapping of names to values.", field="metadata") from None
 

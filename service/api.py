@@ -9,16 +9,16 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.concurrency import run_in_threadpool
 
-from service import openapi, problems
-from service.admission import Deadlines, Turns
 from service.build import Services
 from service.console.errors import ErrorPages
 from service.console.router import router as console
-from service.headers import SecurityHeaders
-from service.limits import BodyLimit
-from service.metrics import Measured
+from service.door import openapi, problems
+from service.door.admission import Deadlines, Turns
+from service.door.headers import SecurityHeaders
+from service.door.limits import BodyLimit
 from service.routes import adapters, admin, documents, drift, operations, respond, reviews, tools
 from service.settings import Settings
+from service.watching.metrics import Measured
 
 _ROUTERS = (
     respond.router,

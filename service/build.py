@@ -32,20 +32,20 @@ from retrieval.lexical import LexicalIndex
 from retrieval.relevance import Relevance
 from retrieval.retriever import Retriever
 from retrieval.wording import Wording
-from service.audit import Audit
 from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
 from service.console.sessions import Sessions
-from service.database import open_database
-from service.idempotency import Idempotency
-from service.journal import Journal
-from service.keys import Keys
-from service.metrics import Metrics
+from service.door.idempotency import Idempotency
+from service.door.keys import Keys
+from service.door.quotas import Quotas
 from service.pipeline import Pipeline
-from service.quotas import Quotas
-from service.reviews import Reviews, Rules
+from service.records.audit import Audit
+from service.records.journal import Journal
+from service.records.reviews import Reviews, Rules
 from service.settings import Settings
+from service.storage.database import open_database
 from service.tools.desk import ToolDesk
+from service.watching.metrics import Metrics
 
 log = structlog.get_logger()
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from service.admission import Turns
 from service.build import Services
-from service.idempotency import Attempt
-from service.keys import Caller, Forbidden, Scope, Unauthorized
+from service.door.admission import Turns
+from service.door.idempotency import Attempt
+from service.door.keys import Caller, Forbidden, Scope, Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="A key `ff_…`; var/local.key holds one.")
 

@@ -25,10 +25,10 @@ from retrieval.retriever import Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
 from service.compose import Composer, Draft
-from service.journal import Journal, Record
-from service.keys import Caller, Forbidden
+from service.door.keys import Caller, Forbidden
 from service.language import foreign
-from service.metrics import Metrics
+from service.records.journal import Journal, Record
+from service.records.reviews import Reviews
 from service.reply import (
     PassageOut,
     Provenance,
@@ -44,10 +44,10 @@ from service.reply import (
     labels_out,
     route_out,
 )
-from service.reviews import Reviews
 from service.route import Decision, Options, Route, decide, plan, wants_labels
 from service.ticket import Ticket, scrub
 from service.verify import verify
+from service.watching.metrics import Metrics
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("formfact")

@@ -15,9 +15,9 @@ from domains.seal import fingerprint_of
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
 from retrieval.instants import now
-from service import documents
+from service.acts import documents
 from service.build import Services
-from service.keys import Caller
+from service.door.keys import Caller
 
 
 def prepare(services: Services, console: Console) -> None:

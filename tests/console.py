@@ -15,10 +15,10 @@ import uvicorn
 from playwright.sync_api import sync_playwright
 
 from adapters.store import Verdict
-from service import documents
+from service.acts import documents
 from service.api import create_app
 from service.build import Services, build
-from service.keys import Caller
+from service.door.keys import Caller
 from service.settings import Settings
 from tests.shelf import EVERYONE, submitted
 

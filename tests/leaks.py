@@ -26,7 +26,7 @@ from ingest.drafting import Submission
 from ingest.metadata import stated
 from service.api import create_app
 from service.build import Services, build
-from service.keys import Wanted
+from service.door.keys import Wanted
 from service.prepare import take_in_adapter
 from service.settings import Settings
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from service.access import ANY_KEY, NONE, SIGNATURE, as_markdown, endpoints
 from service.api import create_app
 from service.build import build
-from service.keys import SCOPES, Wanted
+from service.door.access import ANY_KEY, NONE, SIGNATURE, as_markdown, endpoints
+from service.door.keys import SCOPES, Wanted
 from service.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs" / "api.md"

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from retrieval.instants import now
 from service.api import create_app
-from service.journal import Record
+from service.records.journal import Record
 
 PRICE = "What does the Team plan cost per user in EUR, billed monthly?"
 
@@ -64,7 +64,7 @@ def test_a_reply_tells_where_it_comes_from(public, admin):
 def test_the_journal_keeps_the_scrubbed_ticket_and_no_more(public, services):
     reply = ask(public, "My card 4111 1111 1111 1111 was charged, write to kim@x.example")
     with services.publisher.engine.connect() as connection:
-        from service.tables import journal
+        from service.storage.tables import journal
 
         row = connection.execute(journal.select().where(journal.c.request_id == reply["request_id"])).one()
     kept = json.dumps([row.request, row.reply])

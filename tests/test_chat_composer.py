@@ -14,7 +14,7 @@ from pydantic import Field
 from adapters.structured import Structured
 from domains.spec import NotConfigured
 from service.chat_composer import ChatComposer
-from service.keys import SCOPES, Caller
+from service.door.keys import SCOPES, Caller
 from service.reply import RespondRequest
 
 CALLER = Caller("test", frozenset(SCOPES), frozenset({"public"}))

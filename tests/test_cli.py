@@ -62,6 +62,6 @@ def test_a_second_process_is_refused_by_name(tmp_path):
 
 
 def test_a_client_of_the_running_service_loads_no_model():
-    code = "import service.remote, service.adapter_commands, sys; print([m for m in ('torch', 'peft', 'chromadb') if m in sys.modules])"
+    code = "import service.desk.remote, service.desk.adapter_commands, sys; print([m for m in ('torch', 'peft', 'chromadb') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

@@ -19,8 +19,8 @@ from service.console.pages import cited
 from service.console.texts import lines
 from service.console.timeline import Stated, chart
 from service.console.visitors import COOKIE, OwnForm
-from service.keys import Wanted, hashed
-from service.tables import links, sessions
+from service.door.keys import Wanted, hashed
+from service.storage.tables import links, sessions
 from tests.console import furnished, publish, second_adapter
 
 HERE = {"Origin": "http://testserver", "Accept": "text/html"}

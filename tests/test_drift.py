@@ -28,6 +28,8 @@ from domains.spec import IntegrityError
 from retrieval.instants import now
 from service.api import create_app
 from service.build import build
+from service.desk.remote import Remote
+from service.door.keys import SCOPES, Caller
 from service.drift import checks
 from service.drift.observed import DECLARED, Guess, Observation, Window, observed
 from service.drift.outcome import DriftReport
@@ -37,12 +39,10 @@ from service.drift.probes import FEWEST, Sides
 from service.drift.reference import COLUMNS, FOLDER, VECTORS, Reference, read, unfitted, write
 from service.drift.report import _judged, corrections, look
 from service.drift.vectors import vectors_of
-from service.keys import SCOPES, Caller
 from service.prepare import held
-from service.remote import Remote
 from service.reply import RespondRequest
 from service.settings import Settings
-from service.tables import feedback, journal, judgements, reviews
+from service.storage.tables import feedback, journal, judgements, reviews
 from service.ticket import scrub
 
 ROOT = Path(__file__).parents[1]
@@ -618,7 +618,7 @@ def test_help_shows_an_example(command):
 
 
 def test_a_client_of_the_running_service_loads_no_model():
-    code = "import service.remote, service.drift_commands, sys; print([m for m in ('torch', 'scipy', 'matplotlib') if m in sys.modules])"
+    code = "import service.desk.remote, service.desk.drift_commands, sys; print([m for m in ('torch', 'scipy', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 

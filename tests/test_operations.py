@@ -22,18 +22,18 @@ from sqlalchemy.exc import OperationalError
 
 from domains.spec import NotConfigured, TooMany
 from retrieval.instants import now
+from service.acts.readiness import readiness
 from service.api import create_app
-from service.audit import Audit
 from service.build import build
-from service.database import open_database
-from service.housekeeping import forget
-from service.keys import Caller
-from service.problems import status_of, storage_fault
-from service.quotas import Quotas
-from service.readiness import readiness
-from service.safety import check
+from service.door.keys import Caller
+from service.door.problems import status_of, storage_fault
+from service.door.quotas import Quotas
+from service.door.safety import check
+from service.records.audit import Audit
+from service.records.housekeeping import forget
 from service.settings import Settings
-from service.tables import audit, feedback, idempotency, journal, judgements, keys, reviews
+from service.storage.database import open_database
+from service.storage.tables import audit, feedback, idempotency, journal, judgements, keys, reviews
 
 PRICE = "What does the Team plan cost per user in EUR, billed monthly?"
 

@@ -22,7 +22,7 @@ from retrieval.dense import DenseIndex
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
-from service.database import open_database
+from service.storage.database import open_database
 from tests.shelf import EVERYONE, HashEmbedder, submitted
 
 # Chroma's HTTP client leaves its sockets to the garbage collector.

@@ -25,10 +25,10 @@ from structlog.testing import capture_logs
 from domains.spec import NotConfigured
 from retrieval.instants import now
 from service.api import create_app
-from service.keys import Unauthorized, Wanted
+from service.door.keys import Unauthorized, Wanted
 from service.reply import RespondRequest
 from service.settings import Settings
-from service.tables import deliveries
+from service.storage.tables import deliveries
 from service.tools import note
 from service.tools.deliveries import Deliveries
 from service.tools.desk import ToolDesk
@@ -463,7 +463,7 @@ def test_what_the_tool_refuses_is_not_tried_again_before_somebody_looked(serve, 
 
 KILLED = """
 import os, signal, sys
-from service.database import open_database
+from service.storage.database import open_database
 from service.ticket import Ticket
 from service.tools.deliveries import Deliveries
 from service.tools.tool import Incoming

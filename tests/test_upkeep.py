@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 from retrieval import tables
 from retrieval.recorder import writing
 from retrieval.upkeep import Upkeep
-from service.migrations import METADATA
+from service.storage.migrations import METADATA
 from tests.shelf import EVERYONE, HashEmbedder, Shelf
 
 TEXT = "# Vault\n\nThe vault costs 41 EUR a month.\n\n## Restores\n\nA restore takes 9 hours.\n"

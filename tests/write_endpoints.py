@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from service.access import as_markdown
 from service.api import create_app
 from service.build import build
+from service.door.access import as_markdown
 from service.settings import Settings
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from retrieval.relevance import Relevance
 from retrieval.retriever import Hit, Retriever
 from retrieval.versions import View
 from retrieval.wording import Wording
-from service.database import open_database
+from service.storage.database import open_database
 
 Track = Callable[[Sequence[Text]], Iterator[Text]]
 _HITS = 60  # passages that are looked at: several are of one text

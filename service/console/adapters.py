@@ -13,13 +13,13 @@ from adapters.registry import Canary
 from adapters.tables import BASELINES, CANARY, LIVE, PREVIOUS, SHADOW
 from domains.spec import InvalidInput
 from retrieval.instants import show_instant
-from service import labelling
+from service.acts import labelling
+from service.acts.labelling import AdapterOut
 from service.build import Services
 from service.console.pages import go, page
 from service.console.visitors import Administrator, OwnForm
 from service.dependencies import Parts
-from service.keys import Caller
-from service.labelling import AdapterOut
+from service.door.keys import Caller
 
 router = APIRouter(prefix="/adapters")
 Action = Literal["promote", "rollback", "shadow", "end-shadow", "canary", "end-canary"]

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
-from domains.spec import InvalidInput
+from domains.spec import InvalidInput, first_fault
 from retrieval.instants import show_instant
 from retrieval.recorder import writing
+from service.acts.replay import replay
 from service.build import Services
 from service.console.pages import go, page, places
 from service.console.visitors import Administrator, OwnForm, Responder, SignedIn
 from service.dependencies import Deadline, Parts, Turn
-from service.journal import Record, unknown
-from service.keys import Caller
-from service.replay import replay
+from service.door.keys import Caller
+from service.records.journal import Record, unknown
 from service.reply import RespondRequest
 
 router = APIRouter()
@@ -89,10 +89,11 @@ def _request(sent: dict[str, Any]) -> RespondRequest:
     try:
         return RespondRequest.model_validate(wanted)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = str(first["loc"][-1])
-        said = "write what the customer asks" if where == "body" and not sent["body"].strip() else first["msg"]
-        raise InvalidInput(f"{where}: {said}.", field=where) from None
+        path, said = first_fault(error)
+        field = path.rsplit(".")[-1]
+        if field == "body" and not sent["body"].strip():
+            said = "write what the customer asks"
+        raise InvalidInput(f"{field}: {said}.", field=field) from None
 
 
 def _own(parts: Services, caller: Caller, request_id: str) -> Record:

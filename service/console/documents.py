@@ -9,7 +9,8 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from ingest.drafting import Submission
 from ingest.metadata import stated
 from retrieval.instants import now, parse_instant
-from service import documents
+from service.acts import documents
+from service.acts.documents import DocumentOut
 from service.build import Services
 from service.console.diffs import compared
 from service.console.pages import go, page, segment
@@ -17,8 +18,7 @@ from service.console.texts import lines
 from service.console.timeline import Chart, Stated, chart
 from service.console.visitors import Ingester, OwnForm, Reader
 from service.dependencies import Parts, Turn
-from service.documents import DocumentOut
-from service.keys import Caller
+from service.door.keys import Caller
 
 router = APIRouter(prefix="/documents")
 

@@ -7,16 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
-from domains.spec import InvalidInput, NotFound
-from service import keyring
-from service.auditing import audited
+from domains.spec import InvalidInput, NotFound, first_fault
+from service.acts import keyring
+from service.acts.auditing import audited
+from service.acts.keyring import KeyRequest, MadeKey
+from service.acts.readiness import readiness
 from service.build import Services
 from service.console.pages import go, page
 from service.console.visitors import Administrator, OwnForm
 from service.dependencies import Parts
-from service.keyring import KeyRequest, MadeKey
-from service.keys import SCOPES, Caller
-from service.readiness import readiness
+from service.door.keys import SCOPES, Caller
 
 router = APIRouter(prefix="/operations")
 _ENTRIES = 100
@@ -43,8 +43,7 @@ def make_key(
     try:
         wanted = KeyRequest.model_validate(told | {"days": (_number(days) if days else None)})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{first['loc'][0]}: {first['msg']}.", "Go back and fill it in.") from None
+        raise InvalidInput("{}: {}.".format(*first_fault(error)), "Go back and fill it in.") from None
     return _overview(request, parts, caller, made=keyring.make(parts, caller, wanted))
 
 

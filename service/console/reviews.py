@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
+from service.acts.reviewing import shown
 from service.console.pages import go, page
 from service.console.visitors import OwnForm, Reviewer
 from service.dependencies import Parts
-from service.keys import Caller
-from service.reviewing import shown
-from service.reviews import PRIORITIES, Judgement, Review
+from service.door.keys import Caller
+from service.records.reviews import PRIORITIES, Judgement, Review
 
 router = APIRouter(prefix="/reviews")
 _MOST = 100  # on the page

@@ -12,8 +12,8 @@ from datetime import timedelta
 from sqlalchemy import Engine, delete, select
 
 from retrieval.instants import now
-from service.keys import Caller, Keys, Unauthorized, hashed
-from service.tables import keys, links, sessions
+from service.door.keys import Caller, Keys, Unauthorized, hashed
+from service.storage.tables import keys, links, sessions
 
 SESSION = timedelta(hours=12)
 LINK = timedelta(minutes=10)

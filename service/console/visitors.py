@@ -11,7 +11,7 @@ from fastapi import Depends, Form, Request
 
 from service.console.sessions import Visitor
 from service.dependencies import Parts
-from service.keys import Caller, Forbidden
+from service.door.keys import Caller, Forbidden
 
 COOKIE = "formfact_session"
 _ELSEWHERE = "This form was not sent from a page of this service."

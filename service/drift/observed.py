@@ -13,9 +13,9 @@ from sqlalchemy import Engine, select
 
 from adapters.data.rows import model_text
 from domains.spec import Domain
-from service.journal import Record
 from service.language import foreign
-from service.tables import feedback
+from service.records.journal import Record
+from service.storage.tables import feedback
 
 Vectors = npt.NDArray[np.float32]  # (requests, dimensions), each of length 1
 Floats = npt.NDArray[np.float64]

@@ -26,9 +26,9 @@ from domains.seal import fingerprint, refuse_sealed
 from domains.spec import Conflict, IntegrityError, load_domain
 from service.apart import apart
 from service.build import Services
+from service.door.keys import SCOPES, Caller
 from service.drift.observed import Guess, Observation, Window, observed
 from service.drift.vectors import vectors_of
-from service.keys import SCOPES, Caller
 from service.prepare import held
 from service.reply import MessageIn, RespondRequest, TicketIn
 from service.route import Mode

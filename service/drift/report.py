@@ -18,7 +18,7 @@ from service.drift.outcome import Check, DriftReport, Kind, Made, Retrain, Share
 from service.drift.probes import FEWEST, Probe, Sides
 from service.drift.reference import FOLDER, Reference, grounds_of, read
 from service.drift.vectors import vectors_of
-from service.tables import journal, judgements, reviews
+from service.storage.tables import journal, judgements, reviews
 
 if TYPE_CHECKING:
     from service.build import Services

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, bindparam, select, update
 from adapters.encoder import Encoder
 from retrieval.recorder import writing
 from service.drift.observed import Observation, Vectors
-from service.tables import journal
+from service.storage.tables import journal
 
 _BATCH = 64  # texts a pass of the encoder
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.registry import Canary
-from service import labelling
+from service.acts import labelling
+from service.acts.labelling import AdaptersOut, MoveOut
 from service.dependencies import Administrator, Once, Parts
-from service.labelling import AdaptersOut, MoveOut
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
 

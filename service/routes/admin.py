@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from service import keyring
+from service.acts import keyring
+from service.acts.keyring import KeyOut, KeyRequest, MadeKey
 from service.dependencies import Administrator, AnyCaller, Once, Parts
-from service.keyring import KeyOut, KeyRequest, MadeKey
 
 router = APIRouter()
 

@@ -12,9 +12,8 @@ from domains.spec import TooLarge
 from ingest.drafting import Submission
 from ingest.metadata import Metadata, stated
 from retrieval.contents import Published
-from service import documents
-from service.dependencies import Administrator, Ingester, Once, Parts, Reader, Turn
-from service.documents import (
+from service.acts import documents
+from service.acts.documents import (
     DocumentOut,
     ErasedOut,
     IndexReport,
@@ -24,6 +23,7 @@ from service.documents import (
     VersionText,
     published_out,
 )
+from service.dependencies import Administrator, Ingester, Once, Parts, Reader, Turn
 from service.reply import InstantIn
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])

@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from service.auditing import AuditOut, audited
+from service.acts.auditing import AuditOut, audited
+from service.acts.readiness import readiness
+from service.acts.replay import replay
+from service.acts.replayed import ReplayOut
 from service.dependencies import Administrator, Parts
-from service.readiness import readiness
-from service.replay import replay
-from service.replayed import ReplayOut
 
 router = APIRouter()
 

@@ -11,12 +11,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from domains.spec import FormfactError, TooLarge
-from service.admission import Turns
+from domains.spec import FormfactError, TooLarge, first_fault
 from service.build import Services
 from service.dependencies import Deadline, Parts, Reader, Responder, Turn, TurnsOfAll
-from service.keys import Caller
-from service.problems import status_of
+from service.door.admission import Turns
+from service.door.keys import Caller
+from service.door.problems import status_of
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest, TriageReply, TriageRequest
 
 router = APIRouter(prefix="/v1", tags=["tickets"])
@@ -66,9 +66,8 @@ async def _answer_line(parts: Services, turns: Turns, caller: Caller, line: byte
             reply = await run_in_threadpool(parts.pipeline.respond, asked, caller, deadline)
         return reply.model_dump_json()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"]) or "line"
-        return _refusal(422, f"line {number}: {where}: {first['msg']}.")
+        where, said = first_fault(error)
+        return _refusal(422, f"line {number}: {where or 'line'}: {said}.")
     except FormfactError as error:
         return _refusal(status_of(error), f"line {number}: {error}")
 

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.recorder import writing
-from service import reviewing
+from service.acts import reviewing
+from service.acts.reviewing import FeedbackOut, GivenOut, JudgedTickets, ReviewOut, given, shown
 from service.dependencies import Once, Parts, Responder, Reviewer
-from service.reviewing import FeedbackOut, GivenOut, JudgedTickets, ReviewOut, given, shown
-from service.reviews import Judgement
+from service.records.reviews import Judgement
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
 

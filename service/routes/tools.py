@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from service.dependencies import Parts
-from service.keys import Unauthorized
+from service.door.keys import Unauthorized
 from service.tools import chatwoot, zendesk
 from service.tools.desk import Taken
 from service.tools.tool import Webhook

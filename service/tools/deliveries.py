@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from domains.spec import Unavailable
 from retrieval.instants import now
 from retrieval.recorder import writing
-from service.tables import deliveries
+from service.storage.tables import deliveries
 from service.tools.tool import Incoming
 
 _LEASE = timedelta(minutes=15)  # longer than any try: the chat model's time limit and all calls with their retries

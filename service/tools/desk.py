@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from domains.spec import Domain, FormfactError, InvalidInput, NotConfigured, Unavailable
-from service.keys import Caller, Forbidden, Keys, Unauthorized
+from service.door.keys import Caller, Forbidden, Keys, Unauthorized
 from service.pipeline import Pipeline
 from service.reply import Reply, RespondRequest
 from service.settings import Settings

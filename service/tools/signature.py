@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from service.keys import Unauthorized
+from service.door.keys import Unauthorized
 
 OLDEST_SECONDS = 300.0  # what Chatwoot's documentation advises; Zendesk's names no figure
 

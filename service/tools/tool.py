@@ -5,7 +5,7 @@ Knows nothing of HTTP frameworks, of the database or of any one tool.
 Errors, beside those of `domains.spec`:
 
     FormfactError
-    ├── Unauthorized (service.keys)   the webhook is not signed, or not by the tool, or too long ago
+    ├── Unauthorized (service.door.keys)   the webhook is not signed, or not by the tool, or too long ago
     ├── Unavailable                   the tool does not take the reply now; the desk tries again later
     │   └── ToolBusy                  … and said for how long
     └── ToolRefused                   the tool refuses the reply for good

@@ -1,0 +1,1 @@
+"""The service's tables, their migrations, and the connection to the database."""

@@ -1,0 +1,1 @@
+"""What whoever is on call looks at: metrics and traces."""
