@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 
 from service.api import create_app
 from service.build import build
-from service.door.access import ANY_KEY, NONE, SIGNATURE, as_markdown, endpoints
 from service.door.keys import SCOPES, Wanted
 from service.settings import Settings
+from tests.endpoints import ANY_KEY, NONE, SIGNATURE, as_markdown, endpoints
 
 DOCS = Path(__file__).parents[1] / "docs" / "api.md"
 SECRET = "wolverine"  # stands in a hidden document, in its title and in its name

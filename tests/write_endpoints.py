@@ -7,8 +7,8 @@ from pathlib import Path
 
 from service.api import create_app
 from service.build import build
-from service.door.access import as_markdown
 from service.settings import Settings
+from tests.endpoints import as_markdown
 
 if __name__ == "__main__":
     path = Path(__file__).parents[1] / "docs" / "api.md"
