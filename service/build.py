@@ -147,6 +147,9 @@ def build(
         reviews=reviews,
         metrics=metrics,
     )
+    tools = ToolDesk(engine, domain, keys, pipeline, settings)
+    metrics.watch("tool_messages_waiting", "Messages of support tools that wait for their reply", tools.waiting)
+    metrics.watch("tool_messages_failed", "Messages of support tools that got no reply", tools.failed)
     publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
     return Services(
         settings=settings,
@@ -166,7 +169,7 @@ def build(
         registry=registry,
         live=live,
         shadow=shadow,
-        tools=ToolDesk(engine, domain, keys, pipeline, settings),
+        tools=tools,
     )
 
 

@@ -454,6 +454,7 @@ def test_what_the_tool_refuses_is_not_tried_again_before_somebody_looked(serve, 
     settled(services, "failed")
     (row,) = _rows(services)
     assert (row.attempts, row.error) == (1, "ToolRefused: zendesk answers 404 to GET.")
+    assert services.metrics.registry.get_sample_value("formfact_tool_messages_failed") == 1
     zendesk.ticket(404, (7, True, PRICE))
     assert sent(client, "zendesk", event(404)).json() == {"status": "duplicate"}
     desk_of(settings).start()  # the next start

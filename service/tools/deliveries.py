@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Engine, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from domains.spec import Unavailable
@@ -56,8 +56,7 @@ class Deliveries:
         try:
             with writing(self._engine) as tx:
                 tx.execute(insert(deliveries), row)  # before counting: it takes the lock of the one writer
-                waiting = select(func.count()).select_from(deliveries).where(deliveries.c.state == "waiting")
-                if tx.execute(waiting).scalar_one() > self._room:
+                if tx.execute(_number_of("waiting")).scalar_one() > self._room:
                     raise Unavailable(f"{self._room} messages wait already.", "Send this one again in a while.")
         except IntegrityError:
             return False
@@ -89,6 +88,11 @@ class Deliveries:
         """Try a message again, not before `seconds` have passed."""
         self._set(delivery, {"due": now() + timedelta(seconds=seconds), "error": error[:200]})
 
+    def count(self, state: Literal["waiting", "failed"]) -> int:
+        """How many messages are in a state."""
+        with self._engine.connect() as connection:
+            return connection.execute(_number_of(state)).scalar_one()
+
     def resume(self, alone: bool) -> None:
         """At a start: forget what is old, and give what failed lately another try; somebody may have mended the cause.
 
@@ -107,3 +111,7 @@ class Deliveries:
     def _set(self, delivery: Delivery, values: dict[str, Any]) -> None:
         with writing(self._engine) as tx:
             tx.execute(update(deliveries).where(deliveries.c.id == delivery.incoming.key).values(values))
+
+
+def _number_of(state: str) -> Select[int]:
+    return select(func.count()).select_from(deliveries).where(deliveries.c.state == state)

@@ -118,6 +118,14 @@ class ToolDesk:
         self._wake.set()
         return "accepted"
 
+    def waiting(self) -> int:
+        """Messages that wait for their reply."""
+        return self._deliveries.count("waiting")
+
+    def failed(self) -> int:
+        """Messages of the last 30 days that got no reply."""
+        return self._deliveries.count("failed")
+
     def stop(self) -> None:
         """Answer what is due, then stop; what is not answered by then stays for the next start."""
         if self._thread is not None:
