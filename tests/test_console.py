@@ -275,6 +275,22 @@ def test_writes_check_scopes_themselves(someone, path, fields):
     assert someone("read").send(path, fields).status_code == 403
 
 
+def test_documents_are_found_by_name_a_page_at_a_time(admin, someone, monkeypatch):
+    monkeypatch.setattr(documents, "_A_PAGE", 1)
+
+    def shown(path):
+        return re.findall(r'<td class="id wide">([^<]+)</td>', admin.get(path).text)
+
+    first, second = shown("/documents"), shown("/documents?page=2")
+    assert len(first) == len(second) == 1 != len({*first, *second})
+    assert 'rel="next"' in admin.get("/documents").text
+    assert shown("/documents?named=TERN+fees") == ["tern"]
+    assert shown("/documents?named=tern&page=99") == ["tern"]
+    assert "Nothing found." in admin.get("/documents?named=%3Cb%3E").text
+    assert "Nothing found." in someone("read").get("/documents?named=secret").text
+    assert admin.get("/documents?page=0").status_code == 422
+
+
 def test_a_hidden_document_is_as_one_that_is_not_there(someone):
     browser = someone("read", "ingest")
     assert "tern" in browser.get("/documents").text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
 from ingest.drafting import Submission
 from ingest.metadata import stated
@@ -23,13 +23,26 @@ from service.door.keys import Caller
 router = APIRouter(prefix="/documents")
 
 Text = Annotated[str, Form(max_length=300)]
+_A_PAGE = 100  # documents
 
 
 @router.get("")
-def listed(request: Request, parts: Parts, caller: Reader, as_of: str = "") -> Response:
-    """All documents of which this key may read something, with what holds today or at a date."""
-    found = documents.listed(parts, caller, as_of or None)
-    return page(request, "documents.html", title="Documents", documents=found, as_of=as_of)
+def listed(
+    request: Request,
+    parts: Parts,
+    caller: Reader,
+    as_of: str = "",
+    named: Annotated[str, Query(max_length=300)] = "",
+    at: Annotated[int, Query(ge=1, le=1_000_000, alias="page")] = 1,
+) -> Response:
+    """Documents of which this key may read something, with what holds today or at a date, a hundred a page."""
+    wanted = named.strip().casefold()
+    found = [d for d in documents.listed(parts, caller, as_of or None) if wanted in f"{d.title} {d.doc_id}".casefold()]
+    pages = max(1, -(-len(found) // _A_PAGE))
+    at = min(at, pages)
+    shown: dict[str, Any] = {"documents": found[(at - 1) * _A_PAGE : at * _A_PAGE], "total": len(found)}
+    shown |= {"as_of": as_of, "named": named, "at": at, "pages": pages}
+    return page(request, "documents.html", title="Documents", **shown)
 
 
 @router.get("/new")
