@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         return frozenset(kind for kind in KINDS if kind in named)
 
     @property
+    def url(self) -> str:
+        """Where a browser or a client on this machine reaches the service, also where it listens on every address."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
     def models_folder(self) -> Path:
         """Where pulled chat models lie."""
         return self.models or self.home / "models"

@@ -145,6 +145,19 @@ def test_a_password_that_everybody_knows_is_not_served_beyond_this_machine():
 # what surrounds a request
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("desk.example", "http://desk.example:8000"),
+    ],
+)
+def test_the_address_that_is_told_is_one_that_can_be_opened(host, url):
+    assert Settings(host=host, port=8000).url == url
+
+
 def test_answers_tell_browsers_to_trust_nothing_and_cors_is_off(client, services):
     answer = client.get("/healthz", headers={"Origin": "https://evil.example"})
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

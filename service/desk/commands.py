@@ -61,9 +61,8 @@ def serve(
         with progress.status("Loading models"):
             services = build(settings)
         prepare(services, progress)
-        url = f"http://{settings.host}:{settings.port}"
-        note.write_text(json.dumps({**json.loads(note.read_text()), "url": url}), encoding="utf-8")
-        _greet(url, settings.home, services.sign_in_path())
+        note.write_text(json.dumps({**json.loads(note.read_text()), "url": settings.url}), encoding="utf-8")
+        _greet(settings.url, settings.home, services.sign_in_path())
         app = create_app(services)
         signal.signal(signal.SIGTERM, _leave)  # what uvicorn raises again when it has finished: everything is closed
         with warming(services), housekeeping(services.engine, settings.journal_days), tracing(settings.otlp_url):
