@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from filelock import FileLock
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, text
 
 from domains.spec import Domain, InvalidInput
@@ -41,9 +42,10 @@ class Erased:
 
 @contextmanager
 def alone(engine: Engine) -> Iterator[None]:
-    """Keep other replicas from publishing while the block runs. Embedded, the owner of the home is alone anyway."""
-    if engine.dialect.name != "postgresql":
-        yield
+    """Keep other replicas from publishing while the block runs."""
+    if engine.dialect.name != "postgresql":  # a transaction of SQLite would hold up every write, not only publishers
+        with FileLock(f"{engine.url.database}.publishing"):
+            yield
         return
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _PUBLISHERS})

@@ -12,6 +12,8 @@ from service.build import Services, build
 from service.settings import Settings
 from tests.shelf import HashEmbedder, Shelf
 
+pytest_plugins = ["tests.servers"]
+
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):

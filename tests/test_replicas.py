@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import gc
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from ingest.publish import Publisher
@@ -28,49 +21,6 @@ from tests.shelf import EVERYONE, HashEmbedder, submitted
 # Chroma's HTTP client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 MOMENT = datetime(2026, 7, 1, tzinfo=UTC)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def chroma(tmp_path_factory):
-    """A real Chroma server (the Rust one) on loopback."""
-    port = free_port()
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen([*command, "--path", str(tmp_path_factory.mktemp("chroma"))], stdout=subprocess.DEVNULL)
-    wait(lambda: httpx.get(f"http://127.0.0.1:{port}/api/v2/heartbeat").is_success)
-    yield f"127.0.0.1:{port}"
-    server.terminate()
-    server.wait(timeout=20)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request, tmp_path_factory):
-    """A database that two engines share."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'shared.db'}"
-        return
-    if not shutil.which("initdb"):
-        pytest.skip("PostgreSQL's initdb is not on the PATH of this machine")
-    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
-    user = {"user": "nobody"} if os.getuid() == 0 else {}  # PostgreSQL refuses to run as root
-    for path in [folder, *folder.parents]:
-        if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            path.chmod(0o755 if path != folder else 0o777)
-
-    def run(*command):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
-
-    data = str(folder / "data")
-    run("initdb", "-D", data, "-A", "trust", "-U", "formfact")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    run("pg_ctl", "-w", "-D", data, "-o", options, "-l", str(folder / "log"), "start")
-    yield f"postgresql+psycopg://formfact@127.0.0.1:{port}/postgres"
-    run("pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
 class Replica:
@@ -102,17 +52,6 @@ def replicas(domain, database, chroma):
         replica.engine.dispose()
     del made
     gc.collect()  # here, where what Chroma leaves open is ignored
-
-
-def wait(ready) -> None:
-    for _ in range(100):
-        try:
-            if ready():
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError("it did not start")
 
 
 def test_what_one_publishes_swaps_or_erases_the_other_answers_at_once(replicas):
