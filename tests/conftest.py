@@ -12,7 +12,7 @@ from service.build import Services, build
 from service.settings import Settings
 from tests.shelf import HashEmbedder, Shelf
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.callers"]
 
 
 @pytest.fixture(autouse=True)
