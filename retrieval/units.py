@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retrieval.contents import Passage
 from retrieval.injection import states
@@ -13,6 +13,11 @@ from retrieval.retriever import Hit
 from retrieval.versions import Version
 
 _HEADING = re.compile(r"(#{1,6}) (.+)")
+# What begins a sentence whose subject or condition stands in the one before.
+_LEANS = re.compile(
+    r"(It|They|Its|Their|Then|Those|Such|Otherwise|That is|The same|This (is|holds|does|rule|step|applies))\b(?! what)"
+    r"|(After|Before|During|In|Until|For) (that|this|these|those|then)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Unit:
     heading: str = ""  # the headings above it, outermost first
     score: float = 0.0
     covered: float = 0.0  # share of the question's words, by weight, that the unit holds; 0..1
+    leans_from: int | None = None  # offset of the sentence before on which this one leans
 
     @property
     def in_context(self) -> str:
@@ -41,6 +47,19 @@ class Unit:
     def cells(self) -> dict[str, str]:
         """See `cells`."""
         return cells(self.text)
+
+    @property
+    def whole(self) -> Unit:
+        """The unit with the sentences on which it leans: what can be said alone."""
+        if self.leans_from is None:
+            return self
+        offset = self.passage.start
+        told = self.passage.text[self.leans_from - offset : self.end - offset]
+        return replace(self, start=self.leans_from, text=told, leans_from=None)
+
+    def within(self, other: Unit) -> bool:
+        """Does the other one hold all of this one?"""
+        return self.version == other.version and other.start <= self.start <= self.end <= other.end
 
     @property
     def states(self) -> bool:
@@ -74,11 +93,22 @@ def units_of(hit: Hit) -> list[Unit]:
         else:
             path = " > ".join(h for h in (passage.heading, *(text for _, text in below)) if h)
             mark = 2 if line.startswith("- ") else 0
-            units += [
-                Unit(hit.version, passage, position + mark + start, position + mark + end, line[mark:][start:end], path)
-                for start, end in sentence_spans(line[mark:])
-            ]
+            units += _sentences(hit, line[mark:], position + mark, path)
         position += len(line) + 1
+    return units
+
+
+def _sentences(hit: Hit, line: str, begin: int, path: str) -> list[Unit]:
+    """The sentences of a line that begins at an offset of the version's text.
+
+    None leans on what says nothing alone: that may be a command that somebody hid in the document.
+    """
+    units: list[Unit] = []
+    for start, end in sentence_spans(line):
+        unit = Unit(hit.version, hit.passage, begin + start, begin + end, line[start:end], path)
+        if units and _LEANS.match(unit.text) and units[-1].states:
+            unit = replace(unit, leans_from=units[-1].whole.start)
+        units.append(unit)
     return units
 
 
@@ -86,6 +116,12 @@ def is_item(unit: Unit) -> bool:
     """Does the unit begin a list item?"""
     offset = unit.start - unit.passage.start
     return unit.passage.text[max(0, offset - 2) : offset] == "- "
+
+
+def alone(units: Iterable[Unit]) -> tuple[Unit, ...]:
+    """The units so that each can be read alone; one that another holds is left out."""
+    whole = [unit.whole for unit in units]
+    return tuple(u for u in whole if not any(u is not other and u.within(other) for other in whole))
 
 
 def follows(unit: Unit, others: Iterable[Unit]) -> bool:

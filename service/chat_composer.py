@@ -14,7 +14,7 @@ from adapters.structured import Structured
 from domains.spec import Domain, Unavailable
 from retrieval.evidence import Evidence, Finding
 from retrieval.units import Unit
-from service.compose import Claim, Draft, Layout, Numbers
+from service.compose import Claim, Draft, Layout, Numbers, place
 from service.route import Decision
 
 _MOST_STATEMENTS = 3
@@ -59,7 +59,7 @@ class ChatComposer:
         return self._layout.draft(decision, evidence, self._claims)
 
     def _claims(self, finding: Finding, units: Sequence[Unit], numbers: Numbers) -> list[Claim]:
-        sources = {numbers[u.version.doc_id, u.version.version, u.start]: u for u in units}
+        sources = {numbers[place(u)]: u for u in units}
         quoted = "\n".join(f"[{n}] {u.version.title}, {u.in_context}" for n, u in sources.items())
         asked = f"Sources:\n{quoted}\n\nQuestion: {f'{finding.question.context} {finding.question.text}'.strip()}"
         answer = self._chat.ask(self._prompt, asked, _schema(list(sources)), _Answer)

@@ -62,7 +62,8 @@ class _Part:
     claims: tuple[str, ...]
 
 
-Numbers = Mapping[tuple[str, int, int], int]  # (document, version, start) of a unit -> the number of its citation
+Numbers = Mapping[tuple[str, int, int, int], int]  # see `place` -> the number of its citation
+Stated = tuple[Finding, tuple[Unit, ...]]  # what answers a question
 Claims = Callable[[Finding, Sequence[Unit], Numbers], list[Claim]]
 
 
@@ -108,8 +109,10 @@ class Layout:
         stated = [(f, f.conflict if decision.reason_code == "evidence_conflict" else f.units) for f in findings]
         if decision.reason_code not in ("answered", "evidence_conflict"):
             stated = []
+        unanswered = [_told(f) for f, units in stated if not units]
+        stated = _once(stated)
         citations = _cite([unit for _, units in stated for unit in units])
-        numbers = {(c.version.doc_id, c.version.version, c.start): c.n for c in citations}
+        numbers = {place(c): c.n for c in citations}
         parts: list[_Part] = []
         claims: list[Claim] = []
         for finding, units in stated:
@@ -117,7 +120,6 @@ class Layout:
             claims += new
             if new:
                 parts.append(_Part(_told(finding), tuple(_marked(c) for c in new)))
-        unanswered = [_told(f) for f, units in stated if not units]
         ask = [self._domain.slots[slot].ask for f in findings for slot in f.ask]
         text = self._render(decision.format, parts, unanswered, list(dict.fromkeys(ask)))
         return Draft(decision.format, text, tuple(claims), tuple(citations))
@@ -140,21 +142,33 @@ def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
 
 
 def _verbatim(finding: Finding, units: Sequence[Unit], numbers: Numbers) -> list[Claim]:
-    return [
-        Claim(_as_text(u, finding.question.text), (numbers[u.version.doc_id, u.version.version, u.start],))
-        for u in units
-    ]
+    return [Claim(_as_text(u, finding.question.text), (numbers[place(u)],)) for u in units]
+
+
+def place(cited: Unit | Citation) -> tuple[str, int, int, int]:
+    """Document, version, start and end of what is cited."""
+    return (cited.version.doc_id, cited.version.version, cited.start, cited.end)
 
 
 def _marked(claim: Claim) -> str:
     return f"{claim.text} {''.join(f'[{n}]' for n in claim.citations)}"
 
 
+def _once(stated: Sequence[Stated]) -> list[Stated]:
+    """Without sentences that were told for a question before; rows stay, since each question names its own figures."""
+    told: list[Unit] = []
+    left = []
+    for finding, units in stated:
+        new = tuple(u for u in units if u.is_row or not any(u.within(other) for other in told))
+        told += new
+        left.append((finding, new))
+    return left
+
+
 def _cite(units: Sequence[Unit]) -> list[Citation]:
-    seen: dict[tuple[str, int, int], Citation] = {}
+    seen: dict[tuple[str, int, int, int], Citation] = {}
     for unit in units:
-        key = (unit.version.doc_id, unit.version.version, unit.start)
-        seen.setdefault(key, Citation(len(seen) + 1, unit.version, unit.start, unit.end, unit.text))
+        seen.setdefault(place(unit), Citation(len(seen) + 1, unit.version, unit.start, unit.end, unit.text))
     return list(seen.values())
 
 

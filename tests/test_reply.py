@@ -76,6 +76,14 @@ def test_two_questions_get_two_cited_answers_and_an_open_one_is_named(domain):
     assert problems(draft) == []
 
 
+def test_a_sentence_is_not_said_again_within_another(domain):
+    more = replace(SENTENCE, text=f"{SENTENCE.text}\n{ROW.text}", end=ROW.end)
+    draft = compose(domain, *(Finding(Question(q), (u,), 0.9) for q, u in (("All?", more), ("Vault?", SENTENCE))))
+    assert [claim.citations for claim in draft.claims] == [(1,)]
+    assert len(draft.citations) == 1
+    assert "Vault?" not in draft.text, "it is answered: neither said again nor called open"
+
+
 def test_the_same_claim_is_said_once(domain):
     draft = compose(domain, *(Finding(Question(q), (SENTENCE,), 0.9) for q in ("Vault?", "And the vault?")))
     assert len(draft.claims) == len(draft.citations) == draft.text.count("41 EUR") == 1
