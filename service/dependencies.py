@@ -16,7 +16,7 @@ from service.door.keys import Caller, Forbidden, Scope, Unauthorized
 _bearer = HTTPBearer(auto_error=False, description="A key `ff_…`; var/local.key holds one.")
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -94,7 +94,7 @@ class Write:
 Once = Annotated[Write, Depends()]
 
 
-def _deadline(request: Request) -> float:
+async def _deadline(request: Request) -> float:
     deadline: float = request.state.deadline
     return deadline
 
@@ -102,12 +102,20 @@ def _deadline(request: Request) -> float:
 Deadline = Annotated[float, Depends(_deadline)]  # of time.monotonic()
 
 
-def _turns(request: Request) -> Turns:
+async def _turns(request: Request) -> Turns:
     turns: Turns = request.app.state.turns
     return turns
 
 
 TurnsOfAll = Annotated[Turns, Depends(_turns)]
+
+
+async def _room(turns: TurnsOfAll) -> None:
+    turns.look()
+
+
+# First of all: what is refused for want of room has cost no thread and no look at the database, however many come.
+Room = Depends(_room)
 
 
 async def _turn(turns: TurnsOfAll, deadline: Deadline) -> AsyncIterator[None]:

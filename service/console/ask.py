@@ -14,7 +14,7 @@ from service.acts.replay import replay
 from service.build import Services
 from service.console.pages import go, page, places
 from service.console.visitors import Administrator, OwnForm, Responder, SignedIn
-from service.dependencies import Deadline, Parts, Turn
+from service.dependencies import Deadline, Parts, Room, Turn
 from service.door.keys import Caller
 from service.records.journal import Record, unknown
 from service.reply import RespondRequest
@@ -31,7 +31,7 @@ def empty(request: Request, parts: Parts, visitor: SignedIn) -> Response:
     return _form(request, parts, {}, None)
 
 
-@router.post("/", dependencies=[OwnForm])
+@router.post("/", dependencies=[Room, OwnForm])
 def ask(
     request: Request,
     parts: Parts,

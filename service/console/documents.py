@@ -17,7 +17,7 @@ from service.console.pages import go, page, segment
 from service.console.texts import lines
 from service.console.timeline import Chart, Stated, chart
 from service.console.visitors import Ingester, OwnForm, Reader
-from service.dependencies import Parts, Turn
+from service.dependencies import Parts, Room, Turn
 from service.door.keys import Caller
 
 router = APIRouter(prefix="/documents")
@@ -53,7 +53,7 @@ def upload(request: Request, parts: Parts, caller: Ingester, doc_id: str = "") -
     return page(request, "upload.html", title="Publish", known=known, audiences=offered)
 
 
-@router.post("", dependencies=[OwnForm])
+@router.post("", dependencies=[Room, OwnForm])
 def publish(
     parts: Parts,
     caller: Ingester,

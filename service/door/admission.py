@@ -28,6 +28,15 @@ class Turns:
         self._settings, self._load = settings, load
         self._free = asyncio.Semaphore(settings.work_at_once)
 
+    def look(self) -> None:
+        """See whether there is room to wait; none is taken.
+
+        Raises:
+            Unavailable: too many wait.
+        """
+        if self._free.locked() and self._load.waiting >= self._settings.work_waiting:
+            raise Unavailable("There is more to do than can be done.", "Try again later.", self._settings.retry_after)
+
     @asynccontextmanager
     async def taken(self, deadline: float) -> AsyncIterator[None]:
         """Hold a turn while the block runs; `deadline` is of `time.monotonic()`.
@@ -35,8 +44,7 @@ class Turns:
         Raises:
             Unavailable: too many wait, or the turn did not come in time.
         """
-        if self._free.locked() and self._load.waiting >= self._settings.work_waiting:
-            raise Unavailable("There is more to do than can be done.", "Try again later.", self._settings.retry_after)
+        self.look()
         self._load.waiting += 1
         try:
             await asyncio.wait_for(self._free.acquire(), max(0.0, deadline - time.monotonic()))

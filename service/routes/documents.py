@@ -23,7 +23,7 @@ from service.acts.documents import (
     VersionText,
     published_out,
 )
-from service.dependencies import Administrator, Ingester, Once, Parts, Reader, Turn
+from service.dependencies import Administrator, Ingester, Once, Parts, Reader, Room, Turn
 from service.reply import InstantIn
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -52,7 +52,9 @@ def _stated(
     return stated("form", fields)
 
 
-@router.post("", status_code=201, responses={200: {"model": PublishedOut, "description": "unchanged"}})
+@router.post(
+    "", status_code=201, responses={200: {"model": PublishedOut, "description": "unchanged"}}, dependencies=[Room]
+)
 def publish(
     parts: Parts,
     caller: Ingester,

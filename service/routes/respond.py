@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from domains.spec import FormfactError, TooLarge, first_fault
 from service.build import Services
-from service.dependencies import Deadline, Parts, Reader, Responder, Turn, TurnsOfAll
+from service.dependencies import Deadline, Parts, Reader, Responder, Room, Turn, TurnsOfAll
 from service.door.admission import Turns
 from service.door.keys import Caller
 from service.door.problems import status_of
@@ -22,19 +22,19 @@ from service.reply import Reply, RespondRequest, SearchReply, SearchRequest, Tri
 router = APIRouter(prefix="/v1", tags=["tickets"])
 
 
-@router.post("/respond")
+@router.post("/respond", dependencies=[Room])
 def respond(body: RespondRequest, parts: Parts, caller: Responder, deadline: Deadline, turn: Turn) -> Reply:
     """Answer a ticket: labels, a cited reply, or an honest hand-off."""
     return parts.pipeline.respond(body, caller, deadline)
 
 
-@router.post("/triage")
+@router.post("/triage", dependencies=[Room])
 def triage(body: TriageRequest, parts: Parts, caller: Responder, turn: Turn) -> TriageReply:
     """Label a ticket; nothing is searched."""
     return parts.pipeline.triage(body, caller)
 
 
-@router.post("/search")
+@router.post("/search", dependencies=[Room])
 def search(body: SearchRequest, parts: Parts, caller: Reader, turn: Turn) -> SearchReply:
     """Find passages that this key may read."""
     return parts.pipeline.search(body, caller)
