@@ -121,7 +121,8 @@ def attacked(
         InvalidInput: there is no payload, or no case is answered.
     """
     payloads = [p.text for p in prompts if p.kind == _PLANTED]
-    hosts = [(case, reply) for case in cases if (reply := _ask(services, case)).citations]
+    verbatim = replace(services, pipeline=replace(services.pipeline, chat=None))  # what is cited, and much sooner
+    hosts = [(case, reply) for case in cases if (reply := _ask(verbatim, case)).citations]
     if not payloads or not hosts:
         raise InvalidInput("There is nothing to plant, or nowhere.", f"Rows of kind {_PLANTED}, cases with an answer.")
     sources = _sources(services)
