@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from evals.pipelines import Pipelines
     from evals.recorded import Recorded
     from evals.report import Report, Run
-    from service.desk.desk import Desk
+    from service.desk.protocol import Desk
     from service.settings import Settings
 
 app = typer.Typer()

@@ -27,7 +27,7 @@ from evals.cases import records
 from evals.notices import Notice, Notices
 from evals.score import Said, holds
 from ingest.drafting import Submission
-from service.desk.desk import Desk
+from service.desk.protocol import Desk
 from service.reply import RespondRequest, TicketIn
 from service.route import Mode
 

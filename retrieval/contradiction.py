@@ -47,4 +47,4 @@ def settled(ranked: list[Unit], margin: float) -> list[Unit]:
     """Drop what a document of higher precedence contradicts, among the units that come near the best."""
     near = [u for u in ranked if u.score >= ranked[0].score - margin]
     beaten = {u for u in near for other in near if other.version.precedence > u.version.precedence and rivals(other, u)}
-    return [u for u in ranked if u not in beaten]
+    return [u for u in ranked if not any(u is one or one.within(u.whole) for one in beaten)]

@@ -135,8 +135,8 @@ class Selector:
         for other in ranked[1:]:
             if other.score < best.score - _NEAR:
                 break
-            equal = other.version.precedence == best.version.precedence
-            if equal and rivals(best, other) and self.relevance.alike(best.text, other.text) >= _SAME_SUBJECT:
+            equal = other.version.precedence == best.version.precedence and rivals(best.whole, other.whole)
+            if equal and self.relevance.alike(best.text, other.text) >= _SAME_SUBJECT:
                 return (best, other)
         return ()
 

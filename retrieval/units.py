@@ -15,8 +15,11 @@ from retrieval.versions import Version
 _HEADING = re.compile(r"(#{1,6}) (.+)")
 # What begins a sentence whose subject or condition stands in the one before.
 _LEANS = re.compile(
-    r"(It|They|Its|Their|Then|Those|Such|Otherwise|That is|The same|This (is|holds|does|rule|step|applies))\b(?! what)"
-    r"|(After|Before|During|In|Until|For) (that|this|these|those|then)\b"
+    r"(They|Its|Their|Then|Such|Otherwise|If so|If not|That (is|means)|The same)\b"
+    r"|It (?!is (also |only )?(possible|best|enough|up to)\b)"
+    r"|This (is(?! what\b)|means|holds|does|rule|step|applies)\b"  # "This is what …" speaks of what comes
+    r"|Those (?!who\b|that\b|with\b)|These (last|are|cost|take|stay|end)\b"
+    r"|(After|Before|During|In|Until|For|Under) (that|this|these|those|then)\b"
 )
 
 

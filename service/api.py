@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from service.build import Services
 from service.console.errors import ErrorPages
 from service.console.router import router as console
-from service.door import openapi, problems
+from service.door import problems
 from service.door.admission import Deadlines, Turns
 from service.door.headers import SecurityHeaders
 from service.door.limits import BodyLimit
-from service.routes import adapters, admin, documents, drift, operations, respond, reviews, tools
+from service.routes import adapters, admin, documents, drift, openapi, operations, respond, reviews, tools
 from service.settings import Settings
 from service.watching.metrics import Measured
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -63,7 +63,6 @@ class _Part:
 
 
 Numbers = Mapping[tuple[str, int, int, int], int]  # see `place` -> the number of its citation
-Stated = tuple[Finding, tuple[Unit, ...]]  # what answers a question
 Claims = Callable[[Finding, Sequence[Unit], Numbers], list[Claim]]
 
 
@@ -94,7 +93,7 @@ class ExtractiveComposer:
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
         """See `Composer`."""
-        return self._layout.draft(decision, evidence, _verbatim)
+        return self._layout.draft(decision, evidence and _once(evidence), _verbatim)
 
 
 class Layout:
@@ -109,8 +108,6 @@ class Layout:
         stated = [(f, f.conflict if decision.reason_code == "evidence_conflict" else f.units) for f in findings]
         if decision.reason_code not in ("answered", "evidence_conflict"):
             stated = []
-        unanswered = [_told(f) for f, units in stated if not units]
-        stated = _once(stated)
         citations = _cite([unit for _, units in stated for unit in units])
         numbers = {place(c): c.n for c in citations}
         parts: list[_Part] = []
@@ -120,6 +117,7 @@ class Layout:
             claims += new
             if new:
                 parts.append(_Part(_told(finding), tuple(_marked(c) for c in new)))
+        unanswered = [_told(f) for f, units in stated if not units]
         ask = [self._domain.slots[slot].ask for f in findings for slot in f.ask]
         text = self._render(decision.format, parts, unanswered, list(dict.fromkeys(ask)))
         return Draft(decision.format, text, tuple(claims), tuple(citations))
@@ -154,15 +152,19 @@ def _marked(claim: Claim) -> str:
     return f"{claim.text} {''.join(f'[{n}]' for n in claim.citations)}"
 
 
-def _once(stated: Sequence[Stated]) -> list[Stated]:
-    """Without sentences that were told for a question before; rows stay, since each question names its own figures."""
+def _once(evidence: Evidence) -> Evidence:
+    """Without sentences that were told for an earlier question, and without questions that these answer.
+
+    Rows stay: each question names its own figures.
+    """
     told: list[Unit] = []
-    left = []
-    for finding, units in stated:
-        new = tuple(u for u in units if u.is_row or not any(u.within(other) for other in told))
+    left: list[Finding] = []
+    for finding in evidence:
+        new = tuple(u for u in finding.units if u.is_row or not any(u.within(other) for other in told))
+        if new or not finding.units:
+            left.append(replace(finding, units=new))
         told += new
-        left.append((finding, new))
-    return left
+    return tuple(left)
 
 
 def _cite(units: Sequence[Unit]) -> list[Citation]:

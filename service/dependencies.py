@@ -114,7 +114,7 @@ async def _room(turns: TurnsOfAll) -> None:
     turns.look()
 
 
-# First of all: what is refused for want of room has cost no thread and no look at the database, however many come.
+# The first dependency: what is refused for want of room costs no thread and no look at the database, however many come.
 Room = Depends(_room)
 
 

@@ -42,7 +42,7 @@ class Seen:
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)  # of accepted questions, in the order of their answers
-    after: int = 0  # how many of them were answered while the service still embedded what documents say
+    while_warming: int = 0  # how many of them were answered while the service still embedded what documents say
     faults: list[str] = field(default_factory=list)
     published: list[str] = field(default_factory=list)  # acknowledged
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,7 +67,7 @@ def run(home: Path, clients: int, seconds: float) -> int:
     for worker in workers:
         worker.start()
     peak = watched(service.pid, min(seconds, _WARM))
-    seen.after = len(seen.seconds)
+    seen.while_warming = len(seen.seconds)
     peak = max(peak, watched(service.pid, seconds - _WARM))
     begun = time.monotonic()
     service.send_signal(signal.SIGTERM)
@@ -84,7 +84,7 @@ def run(home: Path, clients: int, seconds: float) -> int:
         "accepted a second": round(len(seen.seconds) / seconds, 1),
         "p50, p99 of accepted (s)": [round(quantile(seen.seconds, q), 2) for q in (0.5, 0.99)],
         "the same, after the first half minute": [
-            round(quantile(seen.seconds[seen.after :], q), 2) for q in (0.5, 0.99)
+            round(quantile(seen.seconds[seen.while_warming :], q), 2) for q in (0.5, 0.99)
         ],
         "memory (MB): before, peak": [before, peak],
         "stopped within (s)": round(ended, 1),

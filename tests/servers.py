@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,10 +27,12 @@ def chroma(tmp_path_factory):
     port = free_port()
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen([*command, "--path", str(tmp_path_factory.mktemp("chroma"))], stdout=subprocess.DEVNULL)
-    wait(lambda: httpx.get(f"http://127.0.0.1:{port}/api/v2/heartbeat").is_success)
-    yield f"127.0.0.1:{port}"
-    server.terminate()
-    server.wait(timeout=20)
+    try:
+        wait(lambda: httpx.get(f"http://127.0.0.1:{port}/api/v2/heartbeat").is_success)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
 
 
 def postgres_programs() -> Path | None:
@@ -48,11 +51,9 @@ def database(request, tmp_path_factory):
     programs = postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL's programs are not on this machine")
-    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
+    folder, port = Path(tempfile.mkdtemp(prefix="formfact-postgres-")), free_port()
+    folder.chmod(0o777)  # PostgreSQL runs as somebody else, see below
     user = {"user": "nobody"} if os.getuid() == 0 else {}  # PostgreSQL refuses to run as root
-    for path in [folder, *folder.parents]:
-        if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            path.chmod(0o755 if path != folder else 0o777)
 
     def run(program, *options):
         command = [str(programs / program), *options]
@@ -64,6 +65,7 @@ def database(request, tmp_path_factory):
     run("pg_ctl", "-w", "-D", data, "-o", options, "-l", str(folder / "log"), "start")
     yield f"postgresql+psycopg://formfact@127.0.0.1:{port}/postgres"
     run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(folder)
 
 
 def wait(ready) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 import httpx
 import pytest
 import uvicorn
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, event, text, update
 from sqlalchemy.exc import OperationalError
@@ -147,6 +148,29 @@ def test_more_than_can_be_done_is_refused_with_a_time_to_wait(services, admin):
     statuses = sorted(a.status_code for a in answers)
     assert set(statuses) == {200, 503}
     assert all(int(a.headers["Retry-After"]) >= 1 for a in answers if a.status_code == 503)
+
+
+def test_without_room_nobody_is_looked_up(services):
+    crowded = services.settings.model_copy(update={"work_at_once": 1, "work_waiting": 0})
+    app = create_app(replace(services, settings=crowded))
+    stranger = {"Authorization": "Bearer ff_nobody"}
+    with TestClient(app) as client:
+        ask = {"url": "/v1/respond", "headers": stranger, "json": {"ticket": {"body": PRICE}}}
+        assert client.post(**ask).status_code == 401
+        assert client.portal.call(app.state.turns._free.acquire)
+        answer = client.post(**ask)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+
+
+def test_whoever_takes_a_turn_looks_for_room_first(services):
+    taken = [
+        [getattr(d.call, "__name__", "") for d in context.original_route.dependant.dependencies]
+        for context in iter_route_contexts(create_app(services).routes)
+        if isinstance(context.original_route, APIRoute)
+    ]
+    with_turn = [names for names in taken if "_turn" in names]
+    assert len(with_turn) >= 6
+    assert all(names[0] == "_room" for names in with_turn), with_turn
 
 
 def test_a_deadline_is_honoured(admin):

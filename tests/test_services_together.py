@@ -1,17 +1,22 @@
-"""Two whole services on one database and one Chroma server, asked at once over HTTP: nothing is lost, nobody sees a fault."""
+"""Two whole services on one database and one Chroma server, in one process, asked at once: nothing is lost, no fault."""
 
 from __future__ import annotations
 
 import gc
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import func, select
 
+from retrieval.recorder import alone
 from service.api import create_app
 from service.build import build
 from service.door.keys import Wanted
 from service.settings import Settings
+from service.storage.database import open_database
+from service.storage.tables import feedback
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 FEE = "# Heron fee\n\nThe heron fee is {} EUR a month.\n"
@@ -78,6 +83,9 @@ def test_a_burst_of_feedback_on_both_ends_without_a_fault(pair):
     assert sum(a.status_code < 300 for a in answers) > 100
     waiting = [review["request_id"] for review in pair[1].get("/v1/reviews").json()]
     assert {reply["request_id"] for reply in replies} <= set(waiting)
+    with pair[1].app.state.services.engine.connect() as connection:
+        kept = connection.scalar(select(func.count()).select_from(feedback).where(feedback.c.comment.like("no %")))
+    assert kept == sum(a.status_code < 300 for a in answers), "what was acknowledged is there, and nothing else"
 
 
 def test_a_write_that_is_repeated_on_the_other_one_is_done_once(pair):
@@ -88,6 +96,28 @@ def test_a_write_that_is_repeated_on_the_other_one_is_done_once(pair):
     assert {a.status_code for a in answers} <= {201, 409, 503}, [a.text for a in answers]
     assert len({a.json()["catalog_revision"] for a in done}) == 1
     assert len(pair[1].get("/v1/documents/egret").json()["versions"]) == 1
+    for client in pair:
+        again = published(client, "egret", FEE.format(9), "same-key")
+        assert (again.status_code, again.json()) == (201, done[0].json())
+        assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_publishers_take_turns(database):
+    one, other, order = open_database(database), open_database(database), []
+
+    def second():
+        with alone(other):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with alone(one):
+            waiting = pool.submit(second)
+            time.sleep(0.3)
+            order.append("first")
+        waiting.result(timeout=10)
+    assert order == ["first", "second"]
+    one.dispose()
+    other.dispose()
 
 
 def test_a_key_that_one_revokes_the_other_refuses_at_once(pair):

@@ -36,8 +36,9 @@ def listed(
     at: Annotated[int, Query(ge=1, le=1_000_000, alias="page")] = 1,
 ) -> Response:
     """Documents of which this key may read something, with what holds today or at a date, a hundred a page."""
-    wanted = named.strip().casefold()
-    found = [d for d in documents.listed(parts, caller, as_of or None) if wanted in f"{d.title} {d.doc_id}".casefold()]
+    named = named.strip()
+    wanted, all_of_them = named.casefold(), documents.listed(parts, caller, as_of or None)
+    found = [d for d in all_of_them if wanted in f"{d.title} {d.doc_id}".casefold()]
     pages = max(1, -(-len(found) // _A_PAGE))
     at = min(at, pages)
     shown: dict[str, Any] = {"documents": found[(at - 1) * _A_PAGE : at * _A_PAGE], "total": len(found)}

@@ -19,7 +19,7 @@ from rich.table import Table
 from domains.spec import InvalidInput, first_fault
 
 if TYPE_CHECKING:
-    from service.desk.desk import Desk
+    from service.desk.protocol import Desk
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 AsOf = Annotated[str | None, typer.Option(help="Date or instant to ask about; default: now.")]
@@ -82,7 +82,7 @@ def console() -> None:
 
     Example: `formfact console`
     """
-    from service.desk.desk import NOT_SERVING
+    from service.desk.protocol import NOT_SERVING
     from service.home import owner
     from service.settings import Settings
 

@@ -18,7 +18,7 @@ from service.acts.replay import replay
 from service.acts.replayed import ReplayOut
 from service.acts.reviewing import JudgedTickets, judged
 from service.build import Services, build
-from service.desk.desk import NOT_SERVING, Audiences
+from service.desk.protocol import NOT_SERVING, Audiences
 from service.door.keys import SCOPES, Caller
 from service.drift.outcome import DriftReport
 from service.drift.report import look

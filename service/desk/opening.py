@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from domains.spec import Unavailable
-from service.desk.desk import Desk
+from service.desk.protocol import Desk
 from service.home import owned, owner
 from service.settings import Settings
 

@@ -27,7 +27,7 @@ from service.acts.documents import DocumentOut, ErasedOut, IndexReport, Retracte
 from service.acts.labelling import AdaptersOut, MoveOut
 from service.acts.replayed import ReplayOut
 from service.acts.reviewing import JudgedTickets
-from service.desk.desk import Audiences
+from service.desk.protocol import Audiences
 from service.drift.outcome import DriftReport
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -96,35 +96,35 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-def _ours(_: Request, error: spec.FormfactError) -> JSONResponse:
+async def _ours(_: Request, error: spec.FormfactError) -> JSONResponse:
     if status_of(error) == 500:
         log.error("fault", kind=type(error).__name__)
     return from_error(error)
 
 
-def _again(_: Request, answer: Repeated) -> JSONResponse:
+async def _again(_: Request, answer: Repeated) -> JSONResponse:
     return JSONResponse(answer.body, answer.status, {"Idempotency-Replayed": "true"})
 
 
-def _storage(_: Request, error: OperationalError) -> JSONResponse:
+async def _storage(_: Request, error: OperationalError) -> JSONResponse:
     log.error("storage", kind=type(error.orig).__name__, said=str(error.orig)[:100])
     return from_error(storage_fault(error))
 
 
-def _busy(_: Request, error: PoolTimeout) -> JSONResponse:
+async def _busy(_: Request, error: PoolTimeout) -> JSONResponse:
     log.error("storage", kind=type(error).__name__)
     return from_error(spec.Unavailable("The database has no connection free.", "Try again.", 2))
 
 
-def _unstorable(_: Request, error: DataError) -> JSONResponse:
+async def _unstorable(_: Request, error: DataError) -> JSONResponse:
     return problem(422, "The database cannot hold what was sent. Leave out characters that are none, such as NUL.")
 
 
-def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     return from_validation(error)
 
 
-def _http(request: Request, error: HTTPException) -> JSONResponse:
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 400:  # what FastAPI says of a body that it cannot decode
         return problem(422, "The body could not be read. Send JSON in UTF-8, or a multipart form as /docs tells.")
     known = {
@@ -145,12 +145,12 @@ def _methods(request: Request) -> set[str]:
     return {method for route in routes for method in route.methods or ()}
 
 
-def _fault(_: Request, error: Exception) -> JSONResponse:
+async def _fault(_: Request, error: Exception) -> JSONResponse:
     log.error("fault", kind=type(error).__name__)
     return problem(500, "Something failed on this side. Try again; if it stays, tell us the request_id.")
 
 
-_ANSWERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
+_ANSWERS: dict[type[Exception], Callable[[Request, Any], Awaitable[JSONResponse]]] = {
     spec.FormfactError: _ours,
     Repeated: _again,
     OperationalError: _storage,

@@ -1,1 +1,1 @@
-"""What happened, and what may be told of it: the journal of requests, the queue of reviews, the audit of acts."""
+"""What happened, and what may be told of it: the journal of requests, reviews, the audit of acts; and forgetting."""

@@ -123,7 +123,7 @@ class ToolDesk:
         return self._deliveries.count("waiting")
 
     def failed(self) -> int:
-        """Messages of the last 30 days that got no reply."""
+        """Messages that got no reply, as long as they are kept."""
         return self._deliveries.count("failed")
 
     def stop(self) -> None:
@@ -165,30 +165,30 @@ class ToolDesk:
 
     def _settle(self, delivery: Delivery) -> None:
         """Answer one message and keep what became of it."""
-        told = {"tool": delivery.incoming.tool, "message": delivery.incoming.key, "attempt": delivery.attempts}
         try:
             reply = self._answer(delivery.incoming)
         except Unavailable as error:
             self._again(delivery, error)
         except FormfactError as error:
-            self._deliveries.finish(delivery, "failed", f"{type(error).__name__}: {error.detail}")
-            log.warning("tool_delivery_failed", **told, error=type(error).__name__)
+            self._fail(delivery, error)
         except Exception as error:  # noqa: BLE001 -- a fault in answering one message is no reason to lose it
             self._again(delivery, Unavailable(type(error).__name__))
         else:
             self._deliveries.finish(delivery, "done")
-            log.info("tool_delivered", **told, request_id=reply.request_id, action=reply.action)
+            log.info("tool_delivered", **_told(delivery), request_id=reply.request_id, action=reply.action)
 
     def _again(self, delivery: Delivery, error: Unavailable) -> None:
         if delivery.attempts >= _TRIES:
-            self._deliveries.finish(delivery, "failed", error.detail)
-        else:
-            seconds = min(_LONGEST_PUT_OFF, self._put_off * 2 ** (delivery.attempts - 1))
-            asked = error.seconds if isinstance(error, ToolBusy) else 0.0
-            self._deliveries.put_off(delivery, max(seconds, asked), error.detail)
-        log.warning(
-            "tool_unavailable", tool=delivery.incoming.tool, message=delivery.incoming.key, attempt=delivery.attempts
-        )
+            self._fail(delivery, error)
+            return
+        seconds = min(_LONGEST_PUT_OFF, self._put_off * 2 ** (delivery.attempts - 1))
+        asked = error.seconds if isinstance(error, ToolBusy) else 0.0
+        self._deliveries.put_off(delivery, max(seconds, asked), error.detail)
+        log.warning("tool_unavailable", **_told(delivery))
+
+    def _fail(self, delivery: Delivery, error: FormfactError) -> None:
+        self._deliveries.finish(delivery, "failed", f"{type(error).__name__}: {error.detail}")
+        log.warning("tool_delivery_failed", **_told(delivery), error=type(error).__name__)
 
     def _answer(self, incoming: Incoming) -> Reply:
         tool = self._tools.get(incoming.tool)
@@ -217,6 +217,10 @@ class ToolDesk:
 
     def _read_by_all(self, audience: str) -> bool:
         return all(audience in self._domain.readable_by([other]) for other in self._domain.audiences)
+
+
+def _told(delivery: Delivery) -> dict[str, Any]:
+    return {"tool": delivery.incoming.tool, "message": delivery.incoming.key, "attempt": delivery.attempts}
 
 
 def _request(conversation: str, told: Ticket) -> RespondRequest:
