@@ -184,6 +184,14 @@ def _header(filename: str, cells: Sequence[str]) -> list[str]:
     return header
 
 
+def _stems_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Is an error of a kind, or made of one: by its cause, or what it was raised with or over?"""
+    if error is None or isinstance(error, kind):
+        return error is not None
+    made_of = [e for e in (error.__cause__, error.__context__, *error.args) if isinstance(e, BaseException)]
+    return any(_stems_from(e, kind) for e in made_of)
+
+
 def _read_pdf(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
     try:
         with pdfplumber.open(io.BytesIO(data)) as pdf:
@@ -194,9 +202,10 @@ def _read_pdf(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
             lines = [line for page in pdf.pages for line in _pdf_lines(page)]
     except (InvalidInput, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 -- a damaged PDF raises whatever its damage leads to
-        encrypted = isinstance(error, PDFPasswordIncorrect) or isinstance(error.__cause__, PDFPasswordIncorrect)
-        encrypted = encrypted or any(isinstance(a, PDFPasswordIncorrect) for a in error.args)
+    except Exception as error:
+        if _stems_from(error, MemoryError):  # the library takes want of memory for damage
+            raise MemoryError from error
+        encrypted = _stems_from(error, PDFPasswordIncorrect)
         reason = "it is encrypted" if encrypted else "it is damaged or no PDF"
         raise InvalidInput(f"{filename}: {reason}.", "Send it unlocked and intact.", "file") from None
     yield from _pdf_blocks(lines)
