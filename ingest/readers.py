@@ -14,6 +14,7 @@ import re
 import statistics
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, time
 from email import message_from_bytes
 from email.policy import default as mail_policy
@@ -184,6 +185,20 @@ def _header(filename: str, cells: Sequence[str]) -> list[str]:
     return header
 
 
+@contextmanager
+def _library(filename: str, kind: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a library raises over a file into one refusal; want of memory, which it may wrap, stays that."""
+    try:
+        yield
+    except (InvalidInput, MemoryError):
+        raise
+    except Exception as error:
+        if _stems_from(error, MemoryError):
+            raise MemoryError from error
+        reason = "it is encrypted" if _stems_from(error, PDFPasswordIncorrect) else f"it is damaged or no {kind}"
+        raise InvalidInput(f"{filename}: {reason}.", remedy, "file") from None
+
+
 def _stems_from(error: BaseException | None, kind: type[BaseException]) -> bool:
     """Is an error of a kind, or made of one: by its cause, or what it was raised with or over?"""
     if error is None or isinstance(error, kind):
@@ -193,21 +208,12 @@ def _stems_from(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 
 def _read_pdf(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
-    try:
-        with pdfplumber.open(io.BytesIO(data)) as pdf:
-            if len(pdf.pages) > limits.pdf_pages:
-                raise InvalidInput(
-                    f"{filename}: {len(pdf.pages)} pages; at most {limits.pdf_pages} are read.", "Split it.", "file"
-                )
-            lines = [line for page in pdf.pages for line in _pdf_lines(page)]
-    except (InvalidInput, MemoryError):
-        raise
-    except Exception as error:
-        if _stems_from(error, MemoryError):  # the library takes want of memory for damage
-            raise MemoryError from error
-        encrypted = _stems_from(error, PDFPasswordIncorrect)
-        reason = "it is encrypted" if encrypted else "it is damaged or no PDF"
-        raise InvalidInput(f"{filename}: {reason}.", "Send it unlocked and intact.", "file") from None
+    with _library(filename, "PDF", "Send it unlocked and intact."), pdfplumber.open(io.BytesIO(data)) as pdf:
+        if len(pdf.pages) > limits.pdf_pages:
+            raise InvalidInput(
+                f"{filename}: {len(pdf.pages)} pages; at most {limits.pdf_pages} are read.", "Split it.", "file"
+            )
+        lines = [line for page in pdf.pages for line in _pdf_lines(page)]
     yield from _pdf_blocks(lines)
 
 
@@ -263,14 +269,9 @@ def _paragraph(lines: list[str]) -> Block:
 
 
 def _read_docx(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
-    damaged = InvalidInput(f"{filename}: it is damaged or no DOCX.", "Save it again as DOCX and send that.", "file")
-    try:
+    with _library(filename, "DOCX", "Save it again as DOCX and send that."):
         _check_archive(filename, data, limits)
         document = docx.Document(io.BytesIO(data))
-    except (InvalidInput, MemoryError):
-        raise
-    except Exception:  # noqa: BLE001 -- python-docx raises KeyError, ValueError and more for a broken package
-        raise damaged from None
     for part in document.iter_inner_content():
         if isinstance(part, DocxTable):
             yield from _docx_rows(part)
@@ -301,16 +302,10 @@ def _check_archive(filename: str, data: bytes, limits: Limits) -> None:
 
 def _read_xlsx(filename: str, data: bytes, limits: Limits) -> Iterator[Block]:
     """Each sheet is a heading and its rows; formulas give the value that was last computed."""
-    try:
+    with _library(filename, "XLSX", "Save it again as XLSX and send that."):
         _check_archive(filename, data, limits)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         sheets = [(s.title, [list(r) for r in s.iter_rows(values_only=True)]) for s in book.worksheets]
-    except (InvalidInput, MemoryError):
-        raise
-    except Exception:  # noqa: BLE001 -- openpyxl raises KeyError, ValueError and more for a broken package
-        raise InvalidInput(
-            f"{filename}: it is damaged or no XLSX.", "Save it again as XLSX and send that.", "file"
-        ) from None
     for title, cells in sheets:
         rows = [[_cell(c) for c in row] for row in cells if any(c is not None for c in row)]
         if len(rows) > 1:

@@ -20,7 +20,7 @@ from retrieval.ranking import Ranker
 from retrieval.relevance import Relevance
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots
-from retrieval.units import Unit, alone, follows, is_item, units_of
+from retrieval.units import Unit, follows, in_full, is_item, units_of
 from retrieval.versions import View
 from retrieval.wording import Wording
 
@@ -114,7 +114,7 @@ class Selector:
             return Finding(asked, (), score)
         left = settled(ranked, _NEAR)
         if conflict := self._contradiction(left):
-            return Finding(asked, (), score, conflict=alone(conflict))
+            return Finding(asked, (), score, conflict=in_full(conflict))
         return self._rows(asked, left, wanted) if left[0].is_row else _prose(asked, left)
 
     def _rows(self, asked: Question, ranked: Sequence[Unit], wanted: Slots) -> Finding:
@@ -152,4 +152,4 @@ def _prose(asked: Question, ranked: Sequence[Unit]) -> Finding:
     # The best document first; within a document in its own order.
     documents = list(dict.fromkeys(u.version.doc_id for u in near))
     told = sorted({*near, *after[:1]}, key=lambda u: (documents.index(u.version.doc_id), u.start))
-    return Finding(asked, alone(told), best.score)
+    return Finding(asked, in_full(told), best.score)

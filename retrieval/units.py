@@ -121,7 +121,7 @@ def is_item(unit: Unit) -> bool:
     return unit.passage.text[max(0, offset - 2) : offset] == "- "
 
 
-def alone(units: Iterable[Unit]) -> tuple[Unit, ...]:
+def in_full(units: Iterable[Unit]) -> tuple[Unit, ...]:
     """The units so that each can be read alone; one that another holds is left out."""
     whole = [unit.whole for unit in units]
     return tuple(u for u in whole if not any(u is not other and u.within(other) for other in whole))

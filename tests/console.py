@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from service.api import create_app
 from service.build import Services, build
 from service.door.keys import Caller
 from service.settings import Settings
+from tests.servers import free_port
 from tests.shelf import EVERYONE, submitted
 
 CHROMIUM = "FORMFACT_CHROMIUM"
@@ -62,9 +62,7 @@ def publish(services: Services, doc_id: str, text: str, **stated):
 @contextmanager
 def served(services: Services):
     """The application on a free port of this machine; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(create_app(services), port=port, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

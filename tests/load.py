@@ -13,7 +13,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from tests.servers import free_port
 
 QUESTIONS = (
     "What does the Team plan cost per user in EUR, billed monthly?",
@@ -98,9 +99,7 @@ def run(home: Path, clients: int, seconds: float) -> int:
 
 def served(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     """A service that is ready, and its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     told = {
         "FORMFACT_HOME": str(home),
         "FORMFACT_REQUESTS_PER_MINUTE": "1000000",

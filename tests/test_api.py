@@ -12,8 +12,7 @@ from fastapi.testclient import TestClient
 from retrieval.instants import now
 from service.api import create_app
 from service.records.journal import Record
-
-PRICE = "What does the Team plan cost per user in EUR, billed monthly?"
+from tests.callers import PRICE
 
 
 @pytest.fixture(scope="module")

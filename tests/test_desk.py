@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 V1 = "---\ndoc_id: tern\ntitle: Tern\naudience: public\neffective_from: 2026-01-01\n---\n# Tern\n\nThe tern fee is 93 EUR.\n"
@@ -41,9 +42,7 @@ def told(*arguments, home):
 def serving(tmp_path_factory):
     """A home that a service owns."""
     home = tmp_path_factory.mktemp("served")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     env = {**os.environ, "FORMFACT_HOME": str(home)}
     service = subprocess.Popen(
         [sys.executable, "-m", "cli", "serve", "--port", port],

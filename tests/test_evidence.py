@@ -13,7 +13,7 @@ from retrieval.evidence import Selector
 from retrieval.questions import Question
 from retrieval.relevance import Relevance
 from retrieval.retriever import Hit
-from retrieval.units import alone, units_of
+from retrieval.units import in_full, units_of
 from retrieval.versions import Version
 from retrieval.wording import Wording
 from tests.shelf import EVERYONE, Shelf
@@ -131,7 +131,7 @@ def test_no_sentence_leans_on_a_command():
 def test_what_leans_on_a_sentence_that_is_beaten_is_not_said_with_it():
     beaten = units("Deleted files stay in the trash for 30 days. After that they cannot be brought back.", 10, "help")
     right = units("Deleted files stay in the trash for 60 days.", 80, "policy")
-    assert alone(settled([replace(u, score=0.9) for u in [*beaten, *right]], 0.3)) == alone(
+    assert in_full(settled([replace(u, score=0.9) for u in [*beaten, *right]], 0.3)) == in_full(
         replace(u, score=0.9) for u in right
     )
 

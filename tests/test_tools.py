@@ -34,10 +34,10 @@ from service.tools.deliveries import Deliveries
 from service.tools.desk import ToolDesk
 from service.tools.signature import as_base64, as_hex
 from service.tools.tool import Webhook
+from tests.callers import PRICE
 from tests.tool_servers import HANG_UP, Chatwoot, Zendesk
 
 ROOT = Path(__file__).parents[1]
-PRICE = "What does the Team plan cost per user in EUR, billed monthly?"
 ZENDESK_SECRET, CHATWOOT_SECRET = "zendesk-signing-secret-0001", "chatwoot-signing-secret-0001"
 
 
