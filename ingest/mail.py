@@ -9,7 +9,6 @@ from email.policy import default as mail_policy
 from typing import Any
 
 from bs4 import BeautifulSoup
-from mailparser_reply import EmailReplyParser
 from quotequail import quote_html
 
 from domains.spec import InvalidInput
@@ -18,6 +17,7 @@ from ingest.html import read_mail_html
 from ingest.limits import Limits
 from ingest.text import decode, read_text
 from retrieval.contents import LeftOut
+from retrieval.own_words import without_quoted
 
 _DEEPEST = 20  # mails within mails
 
@@ -84,23 +84,12 @@ def _text_blocks(
     """A text part without the earlier mail that it quotes below its own words."""
     raw = part.get_payload(decode=True)
     text = decode(filename, raw if isinstance(raw, bytes) else b"", part.get_content_charset())
-    own, quoted = _own_html(text) if kind == "text/html" else _own_text(text)
+    own, quoted = _own_html(text) if kind == "text/html" else without_quoted(text, lambda _: False)
     if quoted:
-        left_out.append(LeftOut("quoted earlier mail", quoted[:80]))
+        left_out.append(LeftOut("quoted earlier mail", clean(quoted)[:80]))
     reading = read_mail_html(filename, own) if kind == "text/html" else read_text(filename, own, limits)
     left_out += reading.left_out
     yield from reading.blocks
-
-
-def _own_text(text: str) -> tuple[str, str]:
-    """The words above a quoted mail, and the quoted words; all words are own where nothing else would be left."""
-    replies = (
-        EmailReplyParser(languages=["en", "de", "fr", "es", "nl", "it", "pt", "da", "sv", "pl"]).read(text=text).replies
-    )
-    own = replies[0].full_body if replies else text
-    if not own.strip() or len(replies) < 2:
-        return text, ""
-    return own, clean(" ".join(reply.full_body for reply in replies[1:]))
 
 
 def _own_html(markup: str) -> tuple[str, str]:

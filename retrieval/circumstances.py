@@ -40,7 +40,8 @@ class Circumstances:
 
     def wanted(self, asked: Question, given: Slots, units: Sequence[Unit]) -> Slots:
         """What is known of the slots: the question's own words come before ticket and context (`given`)."""
-        named = {**slots_in(asked.text, self._domain), **given, **outright(asked.text, self._domain)}
+        own = slots_in(asked.text, self._domain)
+        named = {**own, **given} if asked.repeated else {**own, **given, **outright(asked.text, self._domain)}
         return {**named, **self._named_in_tables(asked, units)}
 
     def fits(self, units: Sequence[Unit], wanted: Slots) -> list[Fit]:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+_GIST_WORDS = 40  # of a cell
+
 Key = tuple[str, int]  # (content, ordinal): what the indexes call a passage
 
 
@@ -109,7 +111,15 @@ class Passage:
     @property
     def in_context(self) -> str:
         """The text with its headings before it: what is embedded and what terms are counted in."""
-        return f"{self.heading}\n{self.text}" if self.heading else self.text
+        return f"{self.heading}\n{self.gist}" if self.heading else self.gist
+
+    @property
+    def gist(self) -> str:
+        """The text with long cells cut short: one long description must not outweigh the other cells of a row."""
+        if not any(cell.value.count(" ") >= _GIST_WORDS for cell in self.cells):
+            return self.text
+        short = (Cell(c.column, " ".join(c.value.split()[:_GIST_WORDS])) for c in self.cells)
+        return "; ".join(map(str, short))
 
 
 def passages_of(content: str, text: str, spans: Sequence[Span]) -> tuple[Passage, ...]:

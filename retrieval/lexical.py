@@ -25,6 +25,7 @@ from retrieval.versions import View
 
 K1, B = 1.2, 0.75
 _WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*")
+_RAISED = dict.fromkeys(map(ord, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾"), " ")  # NFKC would make digits of the amount before them
 # Function words alone: a word that can name a thing or a condition ("not", "before", "without") stays.
 _POSSESSIVE = re.compile(r"['’]s$")
 _FUNCTION_WORDS = """
@@ -37,8 +38,8 @@ STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` in order, small; numbers stay whole (`13.50`, `1,000`)."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    """The words of `text` in order, small; numbers stay whole (`13.50`, `1,000`), without footnote marks (`3¹`)."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text.translate(_RAISED)).casefold())
 
 
 def tokens(text: str) -> list[str]:
@@ -68,6 +69,11 @@ class LexicalIndex:
     def statistics(self, view: View, terms: Iterable[str]) -> dict[str, int]:
         """Document frequency of each term among the passages that the view holds; 0 for a term nobody wrote."""
         return {term: len(found) for term, found in self._postings(view, terms).items()}
+
+    def knows(self, view: View, text: str) -> bool:
+        """Whether documents in the view use every content word of a text."""
+        terms = set(tokens(text))
+        return bool(terms) and all(self.statistics(view, terms).values())
 
     def scores(self, view: View, query: str, lengths: Mapping[Key, int]) -> dict[Key, float]:
         """BM25 scores of all passages that hold a word of the query.

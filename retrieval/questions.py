@@ -14,9 +14,7 @@ _BEFORE = 2  # sentences before a question that are read with it
 _LONGEST = 600  # characters of context
 _MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
 
-_QUOTED = re.compile(
-    r"^\s*(>|on .{5,80} wrote:|-{2,}\s*(original|forwarded) message|(from|sent|to|date|subject): )", re.I
-)
+_QUOTED = re.compile(r"^\s*>")
 _SIGNATURE = re.compile(
     r"^\s*(--\s*$|sent from my"
     r"|(many |kind |best |warm |with )*(regards|wishes|thanks|greetings)\b[\s,.!]*(\w+[\s.]*){0,3}$"
@@ -71,6 +69,7 @@ class Question:
     text: str
     context: str = ""
     leans: bool = False  # it says little without its context: "And for a year?"
+    repeated: bool = False  # it was asked earlier in the thread, and what was said since changes it
 
 
 def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Question, ...]:
@@ -92,7 +91,8 @@ def questions(subject: str, body: str, thread: Sequence[str] = ()) -> tuple[Ques
             return ()
         if before := questions(subject, thread[-1]) if thread else ():
             # "In pounds, please": what was asked before is still asked, and this is what else is known.
-            return tuple(replace(q, context=f"{q.context} {text}".strip()[-_LONGEST:]) for q in before)
+            said = [replace(q, context=f"{q.context} {text}".strip()[-_LONGEST:]) for q in before]
+            return tuple(replace(q, repeated=True) for q in said)
     if not chosen:
         chosen = [" ".join(f"{subject}. {text}".strip(". ").split()[:_MAX_WORDS])]
     earlier = " ".join(own_words(t) for t in thread[-2:])
@@ -120,13 +120,24 @@ def _parts(sentence: str) -> list[_Part]:
     return [_Part(p, _ASKS.search(p) is not None and _asks_something(p), pointed) for p in pieces]
 
 
+def asks(text: str) -> bool:
+    """Whether a text asks something."""
+    return any(part.asks for sentence in sentences(text) for part in _parts(sentence))
+
+
+def closes(text: str) -> bool:
+    """Whether a short message only thanks or closes."""
+    own = own_words(text)
+    return not asks(own) and len(own.split()) <= _SHORT and _CLOSES.search(own) is not None
+
+
 def _asks_something(text: str) -> bool:
     """Are there words to look for: "Why?" has none, and "Is it much?" too few."""
     return len(set(tokens(text))) >= _LEAST_WORDS
 
 
 def own_words(text: str) -> str:
-    """The text without quoted mail, greeting and signature; unchanged where nothing would be left."""
+    """The text without quoted lines, greeting and signature; unchanged where nothing would be left."""
     kept: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
         if _SIGNATURE.match(line) and any(k.strip() for k in kept):

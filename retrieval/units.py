@@ -40,7 +40,7 @@ class Unit:
     @property
     def in_context(self) -> str:
         """The unit with the headings above it: what is compared with the question."""
-        return f"{self.heading}: {self.text}"
+        return f"{self.heading}: {self.passage.gist if self.is_row else self.text}"
 
     @property
     def is_row(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 from opentelemetry import trace
@@ -175,8 +176,8 @@ class Pipeline:
         """The request, checked, with everything that it fixes: instant, view, classifier."""
         options = self._checked(request.options())
         moment, view = self.view(request.as_of, request.revision, caller)
-        ticket = scrub(request.as_ticket())
-        self._check_customer(ticket)
+        ticket = scrub(request.as_ticket(), partial(self.retriever.lexical.knows, view))
+        self._check_customer(ticket, view)
         classifier = self._classifier(options, caller, ticket)
         return Asked(ticket, options, moment, view, caller.sees_revisions, classifier, deadline)
 
@@ -186,10 +187,16 @@ class Pipeline:
             return self.prompted
         return self.labelling.answering(caller.key_id, ticket.model_text)
 
-    def _check_customer(self, ticket: Ticket) -> None:
+    def _check_customer(self, ticket: Ticket, view: View) -> None:
+        """Refuse unknown slots, and values that neither the domain nor a document names."""
         if unknown := sorted(set(ticket.customer) - {*self.domain.slots, "language"}):
             known = ", ".join([*self.domain.slots, "language"])
             raise InvalidInput(f"customer: {', '.join(unknown)[:100]} is not known.", f"Known: {known}.", "customer")
+        for slot, value in ticket.customer.items():
+            values = self.domain.slots[slot].values if slot in self.domain.slots else {}
+            if values and not slots_in(value, self.domain) and not self.retriever.lexical.knows(view, value):
+                known = ", ".join(values)
+                raise InvalidInput(f"customer: {slot} `{value[:60]}` is not known.", f"Known: {known}.", "customer")
 
     def view(self, as_of: str | None, revision: int | None, caller: Caller) -> tuple[datetime, View]:
         """The instant that the request fixes, and what its caller may read then."""
@@ -208,7 +215,9 @@ class Pipeline:
         for slot, value in ticket.customer.items():
             if slot in self.domain.slots:
                 known |= slots_in(value, self.domain) or {slot: frozenset({value})}
-        return known | slots_in(ticket.everything, self.domain)
+        for said in (*ticket.earlier, f"{ticket.subject}\n{ticket.body}"):  # the newest value holds
+            known |= slots_in(said, self.domain)
+        return known
 
     def _composed(
         self, decision: Decision, evidence: Evidence | None, ticket: Ticket, options: Options, clock: _Clock

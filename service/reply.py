@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from domains.spec import Domain
 from retrieval.instants import show_instant
 from service.route import Action, Force, Mode, Options, Reason, Route
-from service.ticket import Message, Ticket
+from service.ticket import Message, Ticket, own_part
 
 if TYPE_CHECKING:
     from adapters.classifier import Labels
@@ -106,8 +106,8 @@ class RespondRequest(_Request):
     def as_ticket(self) -> Ticket:
         """The ticket as the pipeline reads it."""
         given = {k: v for k, v in self.customer.items() if v}
-        thread = tuple(Message(m.sender, m.text) for m in self.ticket.thread)
-        return Ticket(self.ticket.body, self.ticket.subject, self.ticket.channel, thread, given)
+        thread = tuple(Message(m.sender, own_part(m.text)) for m in self.ticket.thread)
+        return Ticket(own_part(self.ticket.body), self.ticket.subject, self.ticket.channel, thread, given)
 
     def options(self) -> Options:
         """What the router is told."""

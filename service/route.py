@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from domains.spec import Domain
-from retrieval.questions import Question, questions
+from retrieval.questions import Question, asks, closes, questions
 from service.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ Reason = Literal[
     "policy_requires_human",
 ]
 _AGREED = 0.5  # confidence of a next action that abstains, from which on another label that agrees makes it likely
+_NO_WORDS = re.compile(r"<[^<>]*>|\S+@\S+|\S+\.\w{2,4}\b")  # placeholders, addresses, names of files
+_FEWEST_WORDS = 4  # a message with fewer, and without a question, says too little to act on
 GENERAL = "policy_answer"  # the format of facts that no confident label has a format for
 
 
@@ -78,14 +81,16 @@ def wants_labels(options: Options) -> bool:
 
 def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain, foreign: str | None = None) -> Route:
     """Decide whether facts are asked, and which questions."""
-    form = _format(labels, domain)
+    form, asked = _format(labels, domain), _asked(ticket)
+    if labels is not None and asked != "something" and (form is None or _only_answers(form, domain)):
+        form = _likeliest(labels, domain, "answer" if asked == "nothing" else "clarify") or form
     refusal = _why_no_facts(labels, form, options, domain)
     if foreign:
         reason = f"the ticket is in {foreign}, not a language of the domain"
         return Route(labels is not None, False, form, (), reason, foreign=True)
     if refusal:
         return Route(labels is not None, False, form, (), refusal)
-    found = questions(ticket.subject, ticket.body, ticket.earlier)
+    found = questions(ticket.subject, ticket.body, ticket.earlier) if _words(ticket) else ()
     likely = None if form or labels is None else _likely(labels, domain)
     return Route(labels is not None, True, form, found, _why_facts(labels, form, options), likely)
 
@@ -118,6 +123,38 @@ def _likely(labels: Labels, domain: Domain) -> str | None:
     form = domain.format_of(action.value)
     agreed = need.value == "no_facts" and not need.abstained and domain.formats[form].facts == "none"
     return form if agreed and action.confidence >= _AGREED and not action.out_of_scope else None
+
+
+def _asked(ticket: Ticket) -> Literal["something", "nothing", "unclear"]:
+    """What a message asks: nothing if it only thanks or closes; unclear if it says too little, such as "see attached"."""
+    if closes(ticket.body):
+        return "nothing"
+    return (
+        "unclear"
+        if len(_words(ticket)) < _FEWEST_WORDS and not ticket.thread and not asks(ticket.body)
+        else "something"
+    )
+
+
+def _words(ticket: Ticket) -> list[str]:
+    """The words of subject and body, without placeholders, addresses and names of files."""
+    return _NO_WORDS.sub(" ", f"{ticket.subject} {ticket.body}").split()
+
+
+def _only_answers(form: str, domain: Domain) -> bool:
+    """Whether a format answers without stating a fact, such as a thank-you."""
+    return domain.formats[form].facts == "none" and domain.formats[form].action == "answer"
+
+
+def _likeliest(labels: Labels, domain: Domain, action: str) -> str | None:
+    """The format of the likeliest next action among those that state no fact and lead to an action."""
+    label = labels["next_action"]
+    candidates = [(label.confidence, label.value), *((a.confidence, a.value) for a in label.alternatives)]
+    for _, value in sorted(candidates, reverse=True):
+        form = domain.format_of(value)
+        if domain.formats[form].facts == "none" and domain.formats[form].action == action:
+            return form
+    return None
 
 
 def _why_no_facts(labels: Labels | None, form: str | None, options: Options, domain: Domain) -> str | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from adapters.data.rows import model_text
 from adapters.scrub import scrub as scrub_text
+from retrieval.own_words import plain_text, without_quoted
+from retrieval.questions import asks, closes
+from retrieval.sentences import sentence_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Ticket:
 
     @property
     def model_text(self) -> str:
-        """What the classifier reads."""
-        return model_text(self.subject, self.body, [m.text for m in self.thread])
+        """What the classifier reads; a message that only thanks or closes is judged without what was said before."""
+        return model_text(self.subject, self.body, [] if closes(self.body) else [m.text for m in self.thread])
 
     @property
     def earlier(self) -> tuple[str, ...]:
@@ -44,16 +47,30 @@ class Ticket:
         return "\n".join((self.subject, self.body, *self.earlier))
 
 
-def scrub(ticket: Ticket) -> Ticket:
-    """The ticket without personal data and without characters that no reader sees."""
+def own_part(message: str) -> str:
+    """A message as plain text, without the earlier mail that it quotes and with no sentence twice."""
+    own, _ = without_quoted(plain_text(message), asks)
+    seen: set[str] = set()
+    kept = []
+    last = 0
+    for start, end in sentence_spans(own):
+        if (sentence := own[start:end]) not in seen:
+            kept.append(own[last:end])
+        seen.add(sentence)
+        last = end
+    return "".join(kept).strip() or message
+
+
+def scrub(ticket: Ticket, is_known: Callable[[str], bool] = lambda _: False) -> Ticket:
+    """The ticket without personal data and without characters that no reader sees; see `adapters.scrub.scrub`."""
     return replace(
         ticket,
-        subject=_clean(ticket.subject),
-        body=_clean(ticket.body),
-        thread=tuple(replace(m, text=_clean(m.text)) for m in ticket.thread),
+        subject=_clean(ticket.subject, is_known),
+        body=_clean(ticket.body, is_known),
+        thread=tuple(replace(m, text=_clean(m.text, is_known)) for m in ticket.thread),
     )
 
 
-def _clean(text: str) -> str:
+def _clean(text: str, is_known: Callable[[str], bool]) -> str:
     visible = "".join(c for c in unicodedata.normalize("NFC", text) if c in "\n\t" or unicodedata.category(c)[0] != "C")
-    return scrub_text(visible).strip()
+    return scrub_text(visible, is_known).strip()

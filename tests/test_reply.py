@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retrieval.catalog import Passage
 from retrieval.contents import Cell, Passage
 from retrieval.contradiction import quantities
 from retrieval.evidence import Finding
