@@ -23,6 +23,7 @@ class Submission:
     stated: Metadata = Metadata()
     allow_widen: bool = False
     allow_retitle: bool = False
+    restrict_history: bool = False
 
 
 def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
@@ -53,6 +54,7 @@ def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
         filename=name[:300],
         allow_widen=submission.allow_widen,
         allow_retitle=submission.allow_retitle,
+        restrict_history=submission.restrict_history,
     )
 
 

@@ -41,6 +41,7 @@ class Draft:
     filename: str
     allow_widen: bool = False
     allow_retitle: bool = False
+    restrict_history: bool = False
 
     @property
     def content(self) -> str:
