@@ -53,7 +53,9 @@ def advance(timeline: Timeline, head: int, connection: Connection) -> tuple[Time
     histories = {d: h for d, h in timeline.histories.items() if d not in purged}
     added_versions = _grouped(map(_version, _since(connection, select(versions), timeline.revision, head, purged)))
     added_ends = _grouped(map(_retraction, _since(connection, select(retractions), timeline.revision, head, purged)))
-    added_limits = _grouped(map(_restriction, _since(connection, select(restrictions), timeline.revision, head, purged)))
+    added_limits = _grouped(
+        map(_restriction, _since(connection, select(restrictions), timeline.revision, head, purged))
+    )
     for doc_id in {*added_versions, *added_ends, *added_limits}:
         before = histories.get(doc_id, History())
         histories[doc_id] = History.recorded(

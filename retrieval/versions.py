@@ -83,7 +83,7 @@ class History:
     @property
     def revision(self) -> int:
         """The revision of the latest change to the document; 0 if there is none."""
-        return max((r.revision for r in (*self.versions, *self.retractions)), default=0)
+        return max([0, *(v.revision for v in self.versions), *(r.revision for r in self.retractions)])
 
     def takes_effect(self, version: Version) -> bool:
         """Whether the version holds from its own start, as known now.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Event, Thread
 
@@ -12,6 +12,7 @@ from rich.progress import track
 
 from adapters.tables import LIVE, ZERO_SHOT
 from domains.seal import fingerprint_of
+from domains.spec import StaleView
 from ingest.commands import ingest_folder
 from ingest.metadata import Metadata
 from retrieval.instants import now
@@ -56,8 +57,16 @@ def take_in_adapter(services: Services, console: Console) -> None:
 @contextmanager
 def warming(services: Services) -> Iterator[None]:
     """While the block runs, embed beside it what documents say today: replies find it done, or do it themselves."""
-    stop, view = Event(), services.catalog.view(held(services), now())
-    thread = Thread(target=services.pipeline.selector.warm, args=(view, stop.is_set), name="warm")
+    stop, catalog = Event(), services.catalog
+
+    def warm() -> None:
+        with suppress(StaleView):  # replies do it themselves
+            catalog.reading(
+                lambda: catalog.view(held(services), now()),
+                lambda view: services.pipeline.selector.warm(view, stop.is_set),
+            )
+
+    thread = Thread(target=warm, name="warm")
     thread.start()
     try:
         yield

@@ -32,6 +32,7 @@ class VersionOut(BaseModel):
     effective_from: str
     effective_to: str | None
     audience: list[str]
+    restricted_to: list[str] | None = None  # whose members may still read it; null: no restriction
 
 
 class DocumentOut(BaseModel):
@@ -139,10 +140,13 @@ def ends(services: Services, caller: Caller, doc_id: str) -> list[str]:
 
 def version_text(services: Services, caller: Caller, doc_id: str, number: int) -> VersionText:
     """A version with its text; raises like `described`."""
-    _, view = services.pipeline.view(None, None, caller)
-    version = services.catalog.version(view, doc_id, number)
-    text = services.catalog.text(version.content)
-    return VersionText(**_version(services, version).model_dump(), doc_id=doc_id, text=text)
+
+    def read(view: View) -> VersionText:
+        version = services.catalog.version(view, doc_id, number)
+        text = services.catalog.text(version.content)
+        return VersionText(**_version(services, version).model_dump(), doc_id=doc_id, text=text)
+
+    return services.catalog.reading(lambda: services.pipeline.view(None, None, caller)[1], read)
 
 
 def publish(
@@ -152,7 +156,8 @@ def publish(
 
     def within(tx: Connection, done: Published) -> None:
         if done.status == "published":
-            services.audit.add(tx, caller.key_id, "published", f"{done.doc_id} v{done.version}")
+            restricted = {"restrict_history": True} if submission.restrict_history else {}
+            services.audit.add(tx, caller.key_id, "published", f"{done.doc_id} v{done.version}", **restricted)
         if keep:
             keep(tx, done)
 
@@ -243,6 +248,7 @@ def _version(services: Services, version: Version) -> VersionOut:
         effective_from=show_instant(version.effective_from, services.domain.zone) or "",
         effective_to=show_instant(version.effective_to, services.domain.zone),
         audience=sorted(version.audience),
+        restricted_to=sorted(version.readers(services.domain.reach)) if version.restricted_to else None,
     )
 
 

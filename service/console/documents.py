@@ -67,12 +67,13 @@ def publish(
     audience: Annotated[list[str] | None, Form()] = None,
     allow_widen: Annotated[bool, Form()] = False,
     allow_retitle: Annotated[bool, Form()] = False,
+    restrict_history: Annotated[bool, Form()] = False,
 ) -> Response:
     """Publish a version; fields that are left empty are taken from the file's front matter."""
     dates = {"effective_from": effective_from, "effective_to": effective_to}
     meta = stated("form", {"doc_id": doc_id.strip(), "title": title.strip(), "audience": audience, **dates})
-    sent = Submission(file.filename or "document", file.file.read(), meta, allow_widen, allow_retitle)
-    done = documents.publish(parts, caller, sent)
+    options = {"allow_widen": allow_widen, "allow_retitle": allow_retitle, "restrict_history": restrict_history}
+    done = documents.publish(parts, caller, Submission(file.filename or "document", file.file.read(), meta, **options))
     return go(f"/documents/{done.doc_id}", done=done.status, version=done.version)
 
 
