@@ -1,42 +1,30 @@
-"""A fresh home made ready: tables, local key, shipped adapter and documents. A second time it finds all done."""
+"""Prepares a home at start: indexes, local key, shipped adapter and documents. A second start changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import track
 
 from adapters.tables import LIVE, ZERO_SHOT
-from domains.seal import fingerprint_of
 from domains.spec import StaleView
-from ingest.commands import ingest_folder
-from ingest.metadata import Metadata
 from retrieval.instants import now
-from service.acts import documents
 from service.build import Services
-from service.door.keys import Caller
+from service.seeding import seed
 
 
 def prepare(services: Services, console: Console) -> None:
-    """Mend what a crash left, make the local key, take in the domain's adapter, ingest its documents unless done."""
+    """Finish what a crash cut off, make the local key, take in the domain's adapter, and seed its documents."""
     with services.publisher.turn():
         services.publisher.upkeep.start(
             lambda items, what: iter(track(items, what, console=console, transient=True, disable=not items))
         )
-    folder, mark = services.domain.folder / "documents", services.settings.home / "shipped-documents.sha256"
     services.local_key  # noqa: B018 -- made on the first look
     take_in_adapter(services, console)
-    wanted = fingerprint_of(folder.rglob("*"), folder)
-    if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
-        return
-    publish = partial(documents.publish, services, Caller("setup", frozenset(), held(services)))
-    outcomes = ingest_folder(folder, publish, Metadata(), services.settings.limits, console)
-    if not any(o.refusal for o in outcomes):
-        mark.write_text(wanted, encoding="utf-8")
+    seed(services, console)
 
 
 def take_in_adapter(services: Services, console: Console) -> None:
