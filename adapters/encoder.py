@@ -126,6 +126,7 @@ class Encoder(Embeddings):
                 pass
             for kind in {(id(job.network), job.bulk) for job in jobs}:
                 self._run([job for job in jobs if (id(job.network), job.bulk) == kind])
+            jobs.clear()  # the worker holds no text while it waits: it may be erased
 
     def _run(self, jobs: list[_Job]) -> None:
         try:

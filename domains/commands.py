@@ -14,10 +14,18 @@ from domains.spec import load_domain
 
 app = typer.Typer(no_args_is_help=True)
 
+# Folders that a domain can do without, and what is then missing.
+OPTIONAL_PARTS = {
+    "documents": "no documents are published at start",
+    "tickets": "no adapter can be trained",
+    "cases": "evals, the gate and `formfact ingest --dry-run` have no cases to answer",
+    "adapter": "tickets are labelled by the zero-shot baseline",
+}
+
 
 @app.command()
 def check(domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support") -> None:
-    """Check a domain's definition and say what it holds.
+    """Check a domain's definition, list its labels, and name the folders that are missing.
 
     Example: `formfact domain check --domain support`
     """
@@ -26,6 +34,9 @@ def check(domain: Annotated[str, typer.Option(help="A folder of domains/, or a p
     for name, field in found.fields.items():
         table.add_row(name, ", ".join(field.names))
     Console().print(table)
+    for name, effect in OPTIONAL_PARTS.items():
+        if not (found.folder / name).is_dir():
+            Console().print(f"{found.folder / name} is missing: {effect}.", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -14,8 +14,8 @@ Errors (each carries a remedy in words, and whether a retry may help):
     ├── Conflict                it contradicts what is stored
     ├── NotConfigured           a setting is missing
     ├── Unavailable             another process or service is in the way; retry
-    │   └── TooMany             … or the caller asks more than it may
-    │   └── TooMany             … or the caller asks more than it may
+    │   ├── TooMany             … or the caller asks more than it may
+    │   └── StaleView           … or a purge erased words that were being read
     ├── IntegrityError          stored bytes are not what they should be
     └── DomainError             the domain's folder is incomplete or contradicts itself
 """
@@ -92,6 +92,13 @@ class Unavailable(FormfactError):
 
 class TooMany(Unavailable):
     """The caller asked more often, or for more at once, than it may."""
+
+
+class StaleView(Unavailable):
+    """A purge erased words that were being read; a view taken now does not hold them."""
+
+    def __init__(self) -> None:
+        super().__init__("Documents were erased while this was answered.", "Ask again.")
 
 
 class IntegrityError(FormfactError):

@@ -72,10 +72,7 @@ def _copy(settings: Settings, folder: Path, console: Console) -> Services:
 
 
 def _compare(services: Services, path: Path, stated: Metadata, console: Console) -> list[Outcome]:
-    try:
-        cases = load(services.domain, "dev")
-    except FileNotFoundError:
-        cases = ()
+    cases = load(services.domain, "dev") if (services.domain.folder / "cases" / "dev.jsonl").is_file() else ()
     known = services.catalog.head()
     audiences = frozenset(services.domain.audiences)
 

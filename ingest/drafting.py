@@ -23,6 +23,7 @@ class Submission:
     stated: Metadata = Metadata()
     allow_widen: bool = False
     allow_retitle: bool = False
+    restrict_history: bool = False
 
 
 def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
@@ -54,6 +55,7 @@ def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
         left_out=reading.left_out,
         allow_widen=submission.allow_widen,
         allow_retitle=submission.allow_retitle,
+        restrict_history=submission.restrict_history,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from domains.spec import FormfactError, InvalidInput, TooLarge
 from ingest.drafting import Submission
 from ingest.limits import ENDINGS, Limits
-from ingest.metadata import Metadata, side_car
+from ingest.metadata import Metadata, derived, front_matter, side_car
 from retrieval.contents import Published
 
 SIDE_CAR = ".meta.yaml"
@@ -62,6 +62,18 @@ def submission(path: Path, stated: Metadata, limits: Limits, root: Path | None =
         return Submission(path.name, path.read_bytes(), stated.over(meta))
     except OSError as error:
         raise InvalidInput(f"{path.name}: {error.strerror}.", "Check the file and its permissions.", "file") from None
+
+
+def doc_id_of(sent: Submission) -> str:
+    """The document to which a file belongs: what it states, or what follows from its name; the text is not read.
+
+    Raises:
+        InvalidInput: the front matter is broken, or there is neither.
+    """
+    found = sent.stated.over(front_matter(sent.filename, sent.data)).over(derived(sent.filename, ""))
+    if not found.doc_id:
+        raise InvalidInput(f"{sent.filename}: doc_id: there is none and the name gives none.", "State one.", "doc_id")
+    return found.doc_id
 
 
 def ingest(

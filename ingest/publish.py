@@ -139,12 +139,16 @@ class Publisher:
         return self.catalog.timeline().history(doc_id)
 
     def _dated(self, draft: Draft, submission: Submission, history: History, held: frozenset[str]) -> Draft:
-        """A file sent again without a date is not a new version: it takes the date of the one that it equals."""
+        """Date a draft: without a stated start it takes that of the equal version in force or planned, else now.
+
+        An equal version that another has replaced is history: its text takes effect again, from now.
+        """
         if states_start(submission):
             return draft
         for version in reversed(history.versions):
             same_words = (version.content, version.title) == (draft.content, draft.title)
-            if same_words and draft.audience in (None, version.audience) and version.admits(held):
+            readable = draft.audience in (None, version.audience) and version.admits(held)
+            if same_words and readable and _in_force(version, draft, history):
                 return replace(draft, effective_from=version.effective_from)
         return draft
 
@@ -162,6 +166,17 @@ class Publisher:
         if not audience <= held:
             unsettle(self.engine, [content])
             self.dense.write(content, audience | held, vectors)
+
+
+def _in_force(version: Version, draft: Draft, history: History) -> bool:
+    """Whether a version holds when the draft would start.
+
+    A planned version, and one whose draft has ended already, is looked at from its own start.
+    """
+    start = draft.effective_from
+    ended = draft.effective_to is not None and draft.effective_to <= start
+    at = version.effective_from if ended or version.effective_from > start else start
+    return history.holding(at, history.revision) == version
 
 
 def _unchanged(same: Version, draft: Draft, revision: int) -> Published:

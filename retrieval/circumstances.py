@@ -31,7 +31,12 @@ class Circumstances:
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is kept of units: their words may have been erased."""
         self._read = lru_cache(maxsize=_MOST_KEPT)(self._read_unit)
+        re.purge()  # patterns are made of table cells, see `_named_in_tables`
 
     def keep(self, units: Sequence[Unit]) -> None:
         """Read units before anybody asks for them."""

@@ -65,6 +65,7 @@ class Draft:
     left_out: tuple[LeftOut, ...] = ()
     allow_widen: bool = False
     allow_retitle: bool = False
+    restrict_history: bool = False
 
     @property
     def content(self) -> str:

@@ -33,6 +33,10 @@ class Coverage:
 
     def __init__(self, wording: Wording, lexical: LexicalIndex, catalog: Catalog) -> None:
         self._wording, self._lexical, self._catalog = wording, lexical, catalog
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the words that are kept: they may have been erased."""
         self._words = lru_cache(maxsize=16)(self._read_words)
         self._terms = lru_cache(maxsize=_MOST_KEPT)(self._read_terms)
 

@@ -20,7 +20,7 @@ from retrieval.ranking import Ranker
 from retrieval.relevance import Relevance
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots
-from retrieval.units import Unit, follows, in_full, is_item, units_of
+from retrieval.units import Unit, follows, forget_units, in_full, is_item, units_of
 from retrieval.versions import View
 from retrieval.wording import Wording
 
@@ -75,6 +75,9 @@ class Selector:
         self._coverage = Coverage(wording, lexical, retriever.catalog)
         self._circumstances = Circumstances(domain)
         self._ranker = Ranker(relevance, self._coverage, self._circumstances)
+        for kept in (relevance, wording, self._coverage, self._circumstances):
+            retriever.catalog.on_erased(kept.forget)
+        retriever.catalog.on_erased(forget_units)
 
     def select(self, view: View, question: Question, given: Slots) -> Finding:
         """What answers a question among what the caller may read; `given` is what ticket and context say of the slots.
@@ -87,7 +90,11 @@ class Selector:
         return replace(self._found(view, mended, hits, given), question=question, hits=hits)
 
     def warm(self, view: View, stop: Callable[[], bool]) -> None:
-        """Read and embed the units of a view, until told to stop, so that the first replies need not wait for that."""
+        """Read and embed the units of a view until told to stop, so that the first replies need not wait for that.
+
+        Raises:
+            StaleView: words of the view were erased meanwhile.
+        """
         for content, versions in view.by_content.items():
             if stop():
                 return
@@ -96,6 +103,7 @@ class Selector:
             self.relevance.keep([unit.in_context for unit in units])
             self._coverage.keep(units)
             self._circumstances.keep(units)
+            self._retriever.catalog.confirm(view)
 
     def units(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots | None = None) -> list[Unit]:
         """The units of passages that say anything to the question, best first."""

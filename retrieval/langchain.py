@@ -29,7 +29,11 @@ class PolicyRetriever(BaseRetriever):
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
-        view = self.retriever.catalog.view(self.audiences, self.moment or now())
+        catalog, limit = self.retriever.catalog, self.k if k is None else k
+        hits = catalog.reading(
+            lambda: catalog.view(self.audiences, self.moment or now()),
+            lambda view: self.retriever.search(view, query, limit=limit),
+        )
         return [
             Document(
                 page_content=hit.passage.in_context,
@@ -42,5 +46,5 @@ class PolicyRetriever(BaseRetriever):
                     "score": hit.score,
                 },
             )
-            for hit in self.retriever.search(view, query, limit=self.k if k is None else k)
+            for hit in hits
         ]

@@ -85,19 +85,23 @@ class Recorder:
             held: the audiences to which the publisher may publish.
 
         Raises:
-            InvalidInput: dates in the wrong order, another title, no audience, one that the publisher lacks, or one
-                that widens.
+            InvalidInput: dates in the wrong order, no audience, or one that the publisher lacks; for a draft that
+                equals no version also another title, or an audience that widens.
         """
         if draft.effective_to is not None and draft.effective_to <= draft.effective_from:
             raise InvalidInput(
                 "effective_to is not after effective_from.", "Give an end after the start, or none.", "effective_to"
             )
         audience = self._audience(draft, history.versions, held)
-        _check_title(draft, history.versions)
         wanted = _identity(draft, audience)
-        last_end = max((r.revision for r in history.retractions), default=0)  # what it ended is published anew
-        standing = (v for v in history.versions if v.revision > last_end)
-        return audience, next((v for v in standing if _identity(v, v.audience) == wanted), None)
+        standing = (v for v in history.versions if history.takes_effect(v) and not self._narrowed(v))
+        same = next((v for v in standing if _identity(v, v.audience) == wanted), None)
+        if draft.restrict_history and self._widest(history) - self.domain.reach(audience):
+            same = None  # even if the text is known: the restriction is new
+        if same is None:
+            self._check_widening(draft, audience, history.versions)
+            _check_title(draft, history.versions)
+        return audience, same
 
     def publish(
         self, tx: Connection, draft: Draft, audience: frozenset[str], vectors: Vectors, actor: str
@@ -125,9 +129,13 @@ class Recorder:
                 "content": draft.content,
                 "source": source,
                 "filename": draft.filename,
+                "left_out": [[item.what, item.where] for item in draft.left_out] or None,
                 "revision": revision,
             },
         )
+        if draft.restrict_history:
+            row = {"revision": revision, "doc_id": draft.doc_id, "audience": sorted(audience)}
+            tx.execute(tables.restrictions.insert(), row)
         return Published(draft.doc_id, number, "published", len(draft.spans), revision, draft.left_out)
 
     def retract(self, tx: Connection, doc_id: str, at: datetime, actor: str) -> int:
@@ -143,8 +151,8 @@ class Recorder:
         chosen = chosen if version is None else chosen & (table.c.version == version)
         gone = tx.execute(select(table.c.content, table.c.source).where(chosen)).all()
         tx.execute(delete(table).where(chosen))
-        if version is None:
-            tx.execute(delete(tables.retractions).where(tables.retractions.c.doc_id == doc_id))
+        for of_the_document in (tables.retractions, tables.restrictions) if version is None else ():
+            tx.execute(delete(of_the_document).where(of_the_document.c.doc_id == doc_id))
         contents, sources = {row.content for row in gone}, {row.source for row in gone}
         shared = set(tx.execute(select(table.c.content).where(table.c.content.in_(contents))).scalars())
         passages = sum(_erase_content(tx, content) for content in sorted(contents - shared))
@@ -167,11 +175,21 @@ class Recorder:
             raise InvalidInput(
                 "audience: this key may not publish to all of these.", "Use a key that holds them.", "audience"
             )
+        return audience
+
+    def _check_widening(self, draft: Draft, audience: frozenset[str], before: Sequence[Version]) -> None:
         if before and self.domain.widens(before[-1].audience, audience) and not draft.allow_widen:
             raise InvalidInput(
                 "audience: this would widen who may read the document.", "Say allow_widen=true to mean it.", "audience"
             )
-        return audience
+
+    def _narrowed(self, version: Version) -> bool:
+        """Whether a restriction excludes readers whom the version's own audience admits."""
+        return version.readers(self.domain.reach) != self.domain.reach(version.audience)
+
+    def _widest(self, history: History) -> frozenset[str]:
+        """The audiences that may read some version."""
+        return frozenset().union(*(v.readers(self.domain.reach) for v in history.versions))
 
     def _record(self, tx: Connection, actor: str, change: str, doc_id: str, version: int | None) -> int:
         row = {"at": now(), "actor": actor, "change": change, "doc_id": doc_id, "version": version}

@@ -28,6 +28,10 @@ class Kept:
         if texts and len(self) + len(texts) <= _MOST_KEPT:
             self(texts)
 
+    def forget(self) -> None:
+        """Drop all of them: texts may have been erased."""
+        self._known = {}
+
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors: (texts, dimensions)."""
         if len(self._known) > _MOST_KEPT:
@@ -79,6 +83,12 @@ class Relevance:
         for kept in (self._plain, self._trained):
             if kept is not None:
                 kept.keep(units)
+
+    def forget(self) -> None:
+        """Drop the vectors that are kept: texts may have been erased."""
+        for kept in (self._plain, self._trained):
+            if kept is not None:
+                kept.forget()
 
     def alike(self, one: str, other: str) -> float:
         """The cosine of two units: do they speak of the same thing?"""

@@ -7,12 +7,10 @@ from functools import lru_cache
 
 from yasbd import BoundaryDetector
 
-_MOST_KEPT = 50_000  # lines
 # `U.S.` and the like end a sentence rarely; a sentence cut in two would be quoted wrongly, two that are joined are not.
 _ACRONYM = re.compile(r"\b(\w\.){2,}$")
 
 
-@lru_cache(maxsize=_MOST_KEPT)
 def sentence_spans(text: str, language: str = "en") -> tuple[tuple[int, int], ...]:
     """Offsets of the sentences of a text, white space around them left out.
 

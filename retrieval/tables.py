@@ -1,4 +1,7 @@
-"""The catalog's tables. Rows of `versions`, `retractions` and `revisions` are append-only; a purge alone deletes."""
+"""The catalog's tables.
+
+Rows of `versions`, `retractions`, `restrictions` and `revisions` are append-only; only a purge deletes.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,7 @@ versions = Table(
     Column("content", ForeignKey("contents.content"), nullable=False, index=True),
     Column("source", ForeignKey("sources.source"), nullable=False),
     Column("filename", String(300), nullable=False),
+    Column("left_out", JSON(none_as_null=True)),  # [what, where] pairs: what was knowingly not read
     Column("revision", Integer, nullable=False),
 )
 
@@ -61,6 +65,16 @@ retractions = Table(
     Column("revision", Integer, primary_key=True),
     Column("doc_id", String(100), nullable=False, index=True),
     Column("at", Instant, nullable=False),
+)
+
+# From `revision` on, older versions of the document admit only readers that `audience` admits too. The purge of one
+# version keeps these rows, so that it does not give back the right to older ones.
+restrictions = Table(
+    "restrictions",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("doc_id", String(100), nullable=False, index=True),
+    Column("audience", JSON, nullable=False),
 )
 
 passages = Table(

@@ -11,11 +11,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Row, Select, and_, select
 
-from retrieval.tables import retractions, revisions, versions
-from retrieval.versions import History, Retraction, Version
+from retrieval.contents import LeftOut
+from retrieval.tables import restrictions, retractions, revisions, versions
+from retrieval.versions import History, Restriction, Retraction, Version
 
 PURGED = "purged"
-Recorded = TypeVar("Recorded", Version, Retraction)
+Recorded = TypeVar("Recorded", Version, Retraction, Restriction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,7 @@ class Timeline:
 
     revision: int = 0
     histories: Mapping[str, History] = field(default_factory=dict)
+    purged_at: int = 0  # revision of the latest purge
 
     @cached_property
     def boundaries(self) -> list[datetime]:
@@ -46,16 +48,24 @@ def advance(timeline: Timeline, head: int, connection: Connection) -> tuple[Time
     Rows recorded since are appended, documents purged since are read anew.
     """
     news = and_(revisions.c.revision > timeline.revision, revisions.c.revision <= head)
-    purged = set(connection.execute(select(revisions.c.doc_id).where(news, revisions.c.change == PURGED)).scalars())
+    purges = select(revisions.c.doc_id, revisions.c.revision).where(news, revisions.c.change == PURGED)
+    erased = connection.execute(purges).all()
+    purged = {row.doc_id for row in erased}
     histories = {d: h for d, h in timeline.histories.items() if d not in purged}
     added_versions = _grouped(map(_version, _since(connection, select(versions), timeline.revision, head, purged)))
     added_ends = _grouped(map(_retraction, _since(connection, select(retractions), timeline.revision, head, purged)))
-    for doc_id in {*added_versions, *added_ends}:
+    added_limits = _grouped(
+        map(_restriction, _since(connection, select(restrictions), timeline.revision, head, purged))
+    )
+    for doc_id in {*added_versions, *added_ends, *added_limits}:
         before = histories.get(doc_id, History())
-        histories[doc_id] = History(
-            (*before.versions, *added_versions.get(doc_id, ())), (*before.retractions, *added_ends.get(doc_id, ()))
+        histories[doc_id] = History.recorded(
+            (*before.versions, *added_versions.get(doc_id, ())),
+            (*before.retractions, *added_ends.get(doc_id, ())),
+            (*before.restrictions, *added_limits.get(doc_id, ())),
         )
-    return Timeline(head, histories), bool(purged)
+    purged_at = max((row.revision for row in erased), default=timeline.purged_at)
+    return Timeline(head, histories, purged_at), bool(purged)
 
 
 def _since(
@@ -78,6 +88,10 @@ def _retraction(row: Row[tuple[object, ...]]) -> Retraction:
     return Retraction(row.doc_id, row.at, row.revision)
 
 
+def _restriction(row: Row[tuple[object, ...]]) -> Restriction:
+    return Restriction(row.doc_id, frozenset(row.audience), row.revision)
+
+
 def _version(row: Row[tuple[object, ...]]) -> Version:
     return Version(
         doc_id=row.doc_id,
@@ -90,4 +104,5 @@ def _version(row: Row[tuple[object, ...]]) -> Version:
         supersedes=tuple(row.supersedes),
         content=row.content,
         revision=row.revision,
+        left_out=tuple(LeftOut(what, where) for what, where in row.left_out or ()),
     )

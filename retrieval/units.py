@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from retrieval.contents import Cell, Passage
 from retrieval.injection import states
@@ -95,12 +96,20 @@ def _sentences(hit: Hit, line: str, begin: int, path: str) -> list[Unit]:
     None leans on what says nothing alone: that may be a command that somebody hid in the document.
     """
     units: list[Unit] = []
-    for start, end in sentence_spans(line):
+    for start, end in _spans(line):
         unit = Unit(hit.version, hit.passage, begin + start, begin + end, line[start:end], path)
         if units and _LEANS.match(unit.text) and units[-1].states:
             unit = replace(unit, leans_from=units[-1].whole.start)
         units.append(unit)
     return units
+
+
+_spans = lru_cache(maxsize=50_000)(sentence_spans)  # of lines of documents
+
+
+def forget_units() -> None:
+    """Drop what is kept of lines: their words may have been erased."""
+    _spans.cache_clear()
 
 
 def is_item(unit: Unit) -> bool:

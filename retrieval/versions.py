@@ -3,15 +3,20 @@
 For a document at instant t, as known at revision r: among its versions recorded at or before r that have begun and
 whose stated end has not passed, the one with the latest `effective_from`; ties go to the higher version. The audience
 is checked after the holding version is chosen, so that a reader outside it sees no older version instead.
+
+Rights are not history: a restriction narrows who may read the versions recorded before it, whatever instant or revision
+is asked about.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+
+from retrieval.contents import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,17 @@ class Version:
     supersedes: tuple[str, ...]
     content: str
     revision: int
+    left_out: tuple[LeftOut, ...] = ()  # what the reader of the file did not read, for who publishes
+    restricted_to: tuple[frozenset[str], ...] = ()  # audiences of later restrictions; a reader must be in each
 
     def admits(self, audiences: Iterable[str]) -> bool:
-        """Any one of the version's audiences admits; none admits nobody."""
-        return not self.audience.isdisjoint(audiences)
+        """Any one of the version's audiences admits, unless a restriction excludes the reader."""
+        held = frozenset(audiences)
+        return not any(audience.isdisjoint(held) for audience in (self.audience, *self.restricted_to))
+
+    def readers(self, reach: Callable[[Iterable[str]], frozenset[str]]) -> frozenset[str]:
+        """The audiences whose members may read the version; `reach` is that of the domain."""
+        return frozenset.intersection(*(reach(audience) for audience in (self.audience, *self.restricted_to)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +56,45 @@ class Retraction:
 
 
 @dataclass(frozen=True, slots=True)
+class Restriction:
+    """Versions of the document recorded before `revision` admit only readers that `audience` admits too."""
+
+    doc_id: str
+    audience: frozenset[str]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that is known of one document, in the order in which it was recorded."""
 
     versions: tuple[Version, ...] = ()
     retractions: tuple[Retraction, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+
+    @classmethod
+    def recorded(
+        cls, versions: Iterable[Version], retractions: Iterable[Retraction], restrictions: Iterable[Restriction]
+    ) -> History:
+        """The history of one document, with every restriction applied to the versions before it."""
+        limits = tuple(restrictions)
+        restricted = (
+            replace(v, restricted_to=tuple(r.audience for r in limits if v.revision < r.revision)) for v in versions
+        )
+        return cls(tuple(restricted), tuple(retractions), limits)
+
+    @property
+    def revision(self) -> int:
+        """The revision of the latest change to the document; 0 if there is none."""
+        return max([0, *(v.revision for v in self.versions), *(r.revision for r in self.retractions)])
+
+    def takes_effect(self, version: Version) -> bool:
+        """Whether the version holds from its own start, as known now.
+
+        It does not if a later version with the same start corrects it, or if the document was retracted since.
+        """
+        retracted = any(version.revision < r.revision for r in self.retractions)
+        return not retracted and self.holding(version.effective_from, self.revision) == version
 
     def holding(self, moment: datetime, revision: int) -> Version | None:
         """The version that holds at `moment`, as known at `revision`."""
@@ -70,12 +116,17 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What one caller may read at one instant, as known at one revision: all that its reply is made of."""
+    """What one caller may read at one instant, as known at one revision: all that its reply is made of.
+
+    `taken_at` is the newest revision of the catalog when the view was taken; a purge after it may have erased words of
+    the view, see `Catalog.reading`.
+    """
 
     moment: datetime
     revision: int
     audiences: frozenset[str]
     versions: tuple[Version, ...]
+    taken_at: int = 0
 
     @cached_property
     def by_content(self) -> Mapping[str, tuple[Version, ...]]:
@@ -92,9 +143,11 @@ class View:
         return "v" + hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def readable(histories: Iterable[History], audiences: frozenset[str], moment: datetime, revision: int) -> View:
+def readable(
+    histories: Iterable[History], audiences: frozenset[str], moment: datetime, revision: int, taken_at: int = 0
+) -> View:
     """The view of a caller: the holding version of each document, then its audience, then who supersedes whom."""
     held = [v for history in histories if (v := history.holding(moment, revision)) and v.admits(audiences)]
     superseded = {doc_id for v in held for doc_id in v.supersedes}
     kept = tuple(sorted((v for v in held if v.doc_id not in superseded), key=lambda v: v.doc_id))
-    return View(moment=moment, revision=revision, audiences=audiences, versions=kept)
+    return View(moment=moment, revision=revision, audiences=audiences, versions=kept, taken_at=taken_at)

@@ -88,6 +88,10 @@ class Wording:
         """Embed words before anybody asks for them; as many as are kept."""
         self._vectors.keep(sorted(terms))
 
+    def forget(self) -> None:
+        """Drop the vectors that are kept: words may have been erased."""
+        self._vectors.forget()
+
     def nearness(self, terms: Iterable[str], others: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
         """Term -> those of `others` that come near it -> how near, 0..1."""
         rows, columns = sorted(set(terms)), sorted(set(others))

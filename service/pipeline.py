@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -22,7 +22,7 @@ from retrieval.catalog import Catalog
 from retrieval.evidence import Evidence, Selector
 from retrieval.injection import commands_in
 from retrieval.instants import now, parse_instant, show_instant
-from retrieval.retriever import Retriever
+from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
 from service.compose import Composer, Draft
@@ -71,6 +71,7 @@ class Asked:
 class Answered:
     """A reply, and what it was made of."""
 
+    asked: Asked
     reply: Reply
     labels: Labels | None
     evidence: Evidence | None
@@ -105,12 +106,15 @@ class Pipeline:
             InvalidInput: a date, a slot or a combination of options makes no sense.
             Forbidden: `revision` without the scope for it.
             NotConfigured: the mode needs a chat model and none is set.
-            Unavailable: the deadline passed.
+            Unavailable: the deadline passed, or purges erased words of each of several tries.
         """
         asked = self._asked(request, caller, deadline)
         with tracer.start_as_current_span("respond"):
-            answered = self.answer(asked)
-            self._record(request, asked, answered, caller)
+            answered = self.catalog.reading(
+                lambda: self.catalog.view(caller.audiences, asked.moment, request.revision),
+                lambda view: self.answer(replace(asked, view=view)),
+                lambda made: self._record(request, made, caller),
+            )
         self.metrics.replied(answered.reply)
         if answered.labels and asked.options.mode != "prompt":
             read, classifier = asked.ticket.model_text, asked.classifier.id
@@ -127,7 +131,7 @@ class Pipeline:
             evidence = self._search(ticket, route, asked.view) if route.facts else None
         made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, options, clock)
         reply = self._reply(asked, route, labels, made, self._provenance(asked, made.composer), clock)
-        return Answered(reply, labels, evidence)
+        return Answered(asked, reply, labels, evidence)
 
     def triage(self, request: TriageRequest, caller: Caller) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
@@ -140,8 +144,12 @@ class Pipeline:
 
     def search(self, request: SearchRequest, caller: Caller) -> SearchReply:
         """Passages alone, best first."""
-        _, view = self.view(request.as_of, request.revision, caller)
-        hits = self.retriever.search(view, request.query, limit=request.limit)
+        moment, _ = self.view(request.as_of, request.revision, caller)
+
+        def read(view: View) -> tuple[View, tuple[Hit, ...]]:
+            return view, self.retriever.search(view, request.query, limit=request.limit)
+
+        view, hits = self.catalog.reading(lambda: self.catalog.view(caller.audiences, moment, request.revision), read)
         passages = [
             PassageOut(
                 doc_id=h.version.doc_id,
@@ -281,7 +289,8 @@ class Pipeline:
             composer=composer,
         )
 
-    def _record(self, request: RespondRequest, asked: Asked, answered: Answered, caller: Caller) -> None:
+    def _record(self, request: RespondRequest, answered: Answered, caller: Caller) -> None:
+        asked = answered.asked
         told = asdict(asked.ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
         seen = None if answered.evidence is None else [finding_log(f) for f in answered.evidence]
         reply, labels = answered.reply, answered.labels

@@ -1,41 +1,30 @@
-"""A fresh home made ready: tables, local key, shipped adapter and documents. A second time it finds all done."""
+"""Prepares a home at start: indexes, local key, shipped adapter and documents. A second start changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import track
 
 from adapters.tables import LIVE, ZERO_SHOT
-from domains.seal import fingerprint_of
-from ingest.commands import ingest_folder
-from ingest.metadata import Metadata
+from domains.spec import StaleView
 from retrieval.instants import now
-from service.acts import documents
 from service.build import Services
-from service.door.keys import Caller
+from service.seeding import seed
 
 
 def prepare(services: Services, console: Console) -> None:
-    """Mend what a crash left, make the local key, take in the domain's adapter, ingest its documents unless done."""
+    """Finish what a crash cut off, make the local key, take in the domain's adapter, and seed its documents."""
     with services.publisher.turn():
         services.publisher.upkeep.start(
             lambda items, what: iter(track(items, what, console=console, transient=True, disable=not items))
         )
-    folder, mark = services.domain.folder / "documents", services.settings.home / "shipped-documents.sha256"
     services.local_key  # noqa: B018 -- made on the first look
     take_in_adapter(services, console)
-    wanted = fingerprint_of(folder.rglob("*"), folder)
-    if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
-        return
-    publish = partial(documents.publish, services, Caller("setup", frozenset(), held(services)))
-    outcomes = ingest_folder(folder, publish, Metadata(), services.settings.limits, console)
-    if not any(o.refusal for o in outcomes):
-        mark.write_text(wanted, encoding="utf-8")
+    seed(services, console)
 
 
 def take_in_adapter(services: Services, console: Console) -> None:
@@ -56,8 +45,16 @@ def take_in_adapter(services: Services, console: Console) -> None:
 @contextmanager
 def warming(services: Services) -> Iterator[None]:
     """While the block runs, embed beside it what documents say today: replies find it done, or do it themselves."""
-    stop, view = Event(), services.catalog.view(held(services), now())
-    thread = Thread(target=services.pipeline.selector.warm, args=(view, stop.is_set), name="warm")
+    stop, catalog = Event(), services.catalog
+
+    def warm() -> None:
+        with suppress(StaleView):  # replies do it themselves
+            catalog.reading(
+                lambda: catalog.view(held(services), now()),
+                lambda view: services.pipeline.selector.warm(view, stop.is_set),
+            )
+
+    thread = Thread(target=warm, name="warm")
     thread.start()
     try:
         yield

@@ -126,7 +126,7 @@ def _likely(labels: Labels, domain: Domain) -> str | None:
 
 
 def _asked(ticket: Ticket) -> Literal["something", "nothing", "unclear"]:
-    """What a message asks: nothing if it only thanks or closes; unclear if it says too little, such as "see attached"."""
+    """What a message asks: nothing if it only thanks or closes, unclear if it says too little ("see attached")."""
     if closes(ticket.body):
         return "nothing"
     return (

@@ -3,8 +3,9 @@
     python -m tests.leaks --times 1000
 
 Sixty versions of twenty documents share their subjects and differ in one invented word each. Whatever comes back (reply,
-citations, search, documents, error texts, the journal's record) must hold no word of a version that the caller's
-audiences do not admit, and the reply and search none of a version that does not hold at the date.
+citations, search, documents, error texts, the journal's record, LangChain's retriever) must hold no word of a version
+that the caller's audiences do not admit, or to which a later version withdrew the right, and the reply and search none of
+a version that does not hold at the date.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import random
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from rich.console import Console
 from domains.spec import load_domain
 from ingest.drafting import Submission
 from ingest.metadata import stated
+from retrieval.langchain import PolicyRetriever
 from service.api import create_app
 from service.build import Services, build
 from service.door.keys import Wanted
@@ -43,6 +45,7 @@ class Marked:
     version: int
     word: str
     audience: str
+    restricted_to: tuple[str, ...] = ()  # audiences of later versions that restrict the history
 
 
 def shelve(services: Services, draw: random.Random) -> list[Marked]:
@@ -64,11 +67,18 @@ def shelve(services: Services, draw: random.Random) -> list[Marked]:
                     "effective_from": start.isoformat(),
                 },
             )
-            done = services.publisher.publish(
-                Submission("x.md", text.encode(), meta, allow_widen=True), "leaks", frozenset(AUDIENCES)
-            )
+            restrict = draw.random() < 0.3
+            sent = Submission("x.md", text.encode(), meta, allow_widen=True, restrict_history=restrict)
+            done = services.publisher.publish(sent, "leaks", frozenset(AUDIENCES))
+            if restrict:
+                made = [restricted(m, audience) if m.doc_id == f"doc-{number}" else m for m in made]
             made.append(Marked(f"doc-{number}", done.version, word, audience))
     return made
+
+
+def restricted(version: Marked, audience: str) -> Marked:
+    """The version after one that restricts the history of its document."""
+    return replace(version, restricted_to=(*version.restricted_to, audience))
 
 
 def look(services: Services, times: int, seed: int = 1) -> dict[str, int]:
@@ -87,6 +97,7 @@ def look(services: Services, times: int, seed: int = 1) -> dict[str, int]:
         audience, subject = draw.choice(AUDIENCES), draw.choice(SUBJECTS)
         moment = (FIRST + timedelta(days=draw.randrange(320))).isoformat()
         texts = ask(client, services, keys[audience], subject, moment, draw)
+        texts["retriever"] = retrieved(services, audience, subject, moment)
         check(services, marked, audience, moment, texts)
         reply = json.loads(texts["respond"])
         counted["asked"] += 1
@@ -117,15 +128,27 @@ def ask(
     return texts
 
 
+def retrieved(services: Services, audience: str, subject: str, moment: str) -> str:
+    """What LangChain's retriever finds."""
+    audiences, instant = services.domain.readable_by([audience]), instant_of(services, moment)
+    retriever = PolicyRetriever(retriever=services.pipeline.retriever, audiences=audiences, moment=instant, k=50)
+    return str(retriever.invoke(subject))
+
+
+def instant_of(services: Services, moment: str) -> datetime:
+    """The start of a day in the domain's zone."""
+    return datetime.combine(date.fromisoformat(moment), datetime.min.time(), services.domain.zone).astimezone(UTC)
+
+
 def check(services: Services, marked: list[Marked], audience: str, moment: str, texts: dict[str, str]) -> None:
     """No text holds a word that it may not hold."""
     readable = services.domain.readable_by([audience])
-    start = datetime.combine(date.fromisoformat(moment), datetime.min.time(), services.domain.zone).astimezone(UTC)
-    holding = {(v.doc_id, v.version) for v in services.catalog.view(readable, start).versions}
+    holding = {(v.doc_id, v.version) for v in services.catalog.view(readable, instant_of(services, moment)).versions}
     for version in marked:
         for place, text in texts.items():
-            dated = place in ("respond", "search", "journal")
-            allowed = (version.doc_id, version.version) in holding if dated else version.audience in readable
+            dated = place in ("respond", "search", "journal", "retriever")
+            admitted = {version.audience, *version.restricted_to} <= readable
+            allowed = admitted and (not dated or (version.doc_id, version.version) in holding)
             assert allowed or version.word not in text, f"{place} tells {audience} at {moment} of {version}"
 
 

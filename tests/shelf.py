@@ -41,8 +41,8 @@ class HashEmbedder(Embeddings):
 def submitted(doc_id, text, start="2026-01-01", audience=("public",), **stated):
     """A Markdown text as it would be sent."""
     values = {"doc_id": doc_id, "title": doc_id, "effective_from": start, "audience": list(audience) or None, **stated}
-    widen, retitle = values.pop("allow_widen", False), values.pop("allow_retitle", False)
-    return Submission(f"{doc_id}.md", text.encode(), checked("test", values), widen, retitle)
+    options = {n: values.pop(n, False) for n in ("allow_widen", "allow_retitle", "restrict_history")}
+    return Submission(f"{doc_id}.md", text.encode(), checked("test", values), **options)
 
 
 class Shelf:

@@ -103,6 +103,47 @@ def test_no_endpoint_tells_another_audience_of_a_document(parts, client, domain)
     assert insider_sees(client, insider)
 
 
+def test_a_document_whose_history_is_restricted_is_as_one_that_is_not_there(parts, client, domain):
+    hidden = next(a for a in domain.audiences if a not in domain.readable_by(["public"]))
+    insider, outsider = caller(parts, SCOPES, domain.audiences), caller(parts, SCOPES, ["public"])
+
+    def send(start, price, **fields):
+        page = f"# Badger\n\nThe badger fee is {price} EUR.\n"
+        data = {"doc_id": "badger", "effective_from": start, **fields}
+        return client.post("/v1/documents", headers=insider, files={"file": ("b.md", page)}, data=data)
+
+    def answers(doc_id, headers):
+        body = {"ticket": {"body": f"How much is the {doc_id} fee?"}, "as_of": "2026-02-01"}
+        sent = [
+            client.get(f"/v1/documents/{doc_id}", headers=headers),
+            client.get(f"/v1/documents/{doc_id}?as_of=2026-02-01&revision={first}", headers=headers),
+            client.get(f"/v1/documents/{doc_id}/versions/1", headers=headers),
+            client.post(f"/v1/documents/{doc_id}/retract", headers=headers, json={}),
+        ]
+        told = [(a.status_code, a.json()["detail"].replace(doc_id, "DOC")) for a in sent]
+        reply = client.post("/v1/respond", headers=headers, json=body).json()
+        search = {"query": f"{doc_id} fee", "as_of": "2026-02-01", "revision": first}
+        found = client.post("/v1/search", headers=headers, json=search).json()["passages"]
+        return told, reply["action"], reply["citations"], found
+
+    first = send("2026-01-01", 66, audience="public").json()["catalog_revision"]
+    assert "66 EUR" in client.get("/v1/documents/badger/versions/1", headers=outsider).text
+    sent = send("2026-06-01", 77, audience=hidden, restrict_history="true")
+    assert (sent.status_code, sent.json()["version"]) == (201, 2)
+    assert answers("badger", outsider) == answers("unicorn", outsider)
+    listed = client.get("/v1/documents", headers=outsider, params={"as_of": "2026-02-01"}).text
+    assert "badger" not in listed
+    versions = client.get("/v1/documents/badger", headers=insider).json()["versions"]
+    assert [v["restricted_to"] for v in versions] == [sorted(domain.reach([hidden])), None]
+    assert "66 EUR" in client.get("/v1/documents/badger/versions/1", headers=insider).text
+    (event,) = [e for e in client.get("/v1/audit", headers=insider).json()["latest"] if e["subject"] == "badger v2"]
+    assert event["details"] == {"restrict_history": True}
+    assert send("2026-01-01", 66, audience="public").status_code == 422
+    assert send("2026-01-01", 66, audience="public", allow_widen="true").status_code == 201
+    assert "66 EUR" in client.get("/v1/documents/badger/versions/3", headers=outsider).text
+    assert client.get("/v1/documents/badger/versions/1", headers=outsider).status_code == 404
+
+
 BY_ID = (
     ("GET", f"/v1/documents/{SECRET}"),
     ("GET", f"/v1/documents/{SECRET}/versions/1"),

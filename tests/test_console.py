@@ -307,6 +307,23 @@ def test_a_hidden_document_is_as_one_that_is_not_there(someone):
     assert browser.send("/documents/secret-fees/retract").status_code == 404
 
 
+def test_the_upload_form_restricts_older_versions(admin, someone):
+    form = admin.get("/documents/new").text
+    assert 'name="restrict_history"' in form
+
+    def send(price, **fields):
+        stated = {"doc_id": "stoat", "title": "Stoat", "effective_from": "2026-01-01", **fields}
+        text = f"# Stoat\n\nThe stoat fee is {price} EUR.\n"
+        return admin.send("/documents", stated, files={"file": ("stoat.md", text.encode())})
+
+    send(3, audience="public")
+    assert someone("read").get("/documents/stoat/versions/1").status_code == 200
+    page = send(4, effective_from="2026-06-01", audience="agents", restrict_history="true")
+    assert "restricted to agents" in page.text
+    assert someone("read").get("/documents/stoat").status_code == 404
+    assert someone("read").get("/documents/stoat/versions/1").status_code == 404
+
+
 def test_an_answer_is_shown_to_whom_it_was_given(someone, admin):
     first, second = someone("respond"), someone("respond")
     path = first.ask("How much is the tern fee?")

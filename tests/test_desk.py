@@ -113,6 +113,18 @@ def test_a_document_from_the_first_version_to_its_erasure(serving, tmp_path):
     assert (refused.returncode, "There is no document" in refused.stderr) == (1, True)
 
 
+def test_restricting_history_through_the_service(serving, tmp_path):
+    file = tmp_path / "stoat.md"
+    for text in (V1, V1.replace("2026-01-01", "2026-06-01").replace("public", "agents")):
+        file.write_text(text.replace("tern", "stoat"))
+        told("ingest", str(file), "--restrict-history", home=serving)
+    listed = json.loads(told("documents", "--as-of", "2026-02-01", "--json", home=serving))
+    assert next(d for d in listed if d["doc_id"] == "stoat")["versions"][0]["restricted_to"] == ["agents"]
+    public = json.loads(told("documents", "--as-of", "2026-02-01", "--audience", "public", "--json", home=serving))
+    assert "stoat" not in {d["doc_id"] for d in public}
+    assert "1 unchanged" in told("ingest", str(file), "--restrict-history", home=serving)
+
+
 def test_a_link_into_the_console(serving):
     page = httpx.get(told("console", home=serving).strip())
     assert (page.status_code, "Sign in" in page.text) == (200, True)

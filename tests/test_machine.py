@@ -40,11 +40,19 @@ class Document:
 
     versions: list[tuple[int, int, int | None, str, int, int]] = field(default_factory=list)  # …, text, revision
     ends: list[tuple[int, int]] = field(default_factory=list)
+    limits: list[tuple[str, int]] = field(default_factory=list)  # audience of a restriction, revision
 
-    def stands(self, start, end, audience, text):
-        """Was just this published, and not ended since?"""
+    def stands(self, start, end, audience, text, restrict=False):
+        """Is just this in effect from its start: not ended, corrected or restricted since, and nothing to restrict?"""
         last_end = max((known for _, known in self.ends), default=0)
-        return any(v[1:5] == (start, end, audience, text) and v[5] > last_end for v in self.versions)
+        latest = max((v for v in self.versions if v[1] == start), default=None)
+        if latest is None or latest[1:5] != (start, end, audience, text) or latest[5] <= last_end:
+            return False
+        hides = restrict and audience == "agents" and any(self.open_to_all(v) for v in self.versions)
+        return not hides and (audience == "agents" or self.open_to_all(latest))
+
+    def open_to_all(self, version):
+        return version[3] == "public" and not any(a == "agents" and r > version[5] for a, r in self.limits)
 
     def holding(self, day, revision, readable):
         alive = [
@@ -56,7 +64,8 @@ class Document:
             and not any(at <= day and v[5] < known <= revision for at, known in self.ends)
         ]
         best = max(alive, key=lambda v: (v[1], v[0]), default=None)
-        return best if best and best[3] in readable else None
+        limited = best and any(a not in readable for a, known in self.limits if known > best[5])  # at any revision
+        return best if best and best[3] in readable and not limited else None
 
 
 def text_of(number):
@@ -94,14 +103,23 @@ class Documents(RuleBasedStateMachine):
             self.twin.close()
             shutil.rmtree(self.folder)
 
-    @rule(doc=DOCS, text=TEXTS, start=DAYS, length=st.sampled_from([None, 2]), audience=AUDIENCES)
-    def publish(self, doc, text, start, length, audience):
+    @rule(
+        doc=DOCS,
+        text=TEXTS,
+        start=DAYS,
+        length=st.sampled_from([None, 2]),
+        audience=AUDIENCES,
+        restrict=st.sampled_from([False, False, True]),
+    )
+    def publish(self, doc, text, start, length, audience, restrict):
         end = None if length is None else start + length
-        stands = self.model.get(doc, Document()).stands(start, end, *audience, text)
+        stands = self.model.get(doc, Document()).stands(start, end, *audience, text, restrict)
         for shelf in (self.twin, self.shelf):
-            done = self._publish(shelf, doc, text, start, length, audience)
+            done = self._publish(shelf, doc, text, start, length, audience, restrict)
             assert done.status == ("unchanged" if stands else "published")
         self._learn(doc, done, text, start, length, audience)
+        if restrict and not stands:
+            self.model[doc].limits.append((*audience, done.revision))
 
     @rule(doc=DOCS, text=TEXTS, start=DAYS, audience=AUDIENCES, after=st.integers(0, 25))
     def crash_while_publishing(self, doc, text, start, audience, after):
@@ -177,9 +195,10 @@ class Documents(RuleBasedStateMachine):
     def verify(self):
         assert self.shelf.publisher.upkeep.verify().problems == ()
 
-    def _publish(self, shelf, doc, text, start, length, audience):
+    def _publish(self, shelf, doc, text, start, length, audience, restrict=False):
         end = {} if length is None else {"effective_to": stated(start + length)}
-        return shelf.publish(doc, text_of(text), stated(start), audience, allow_widen=True, **end)
+        options = {"allow_widen": True, "restrict_history": restrict}
+        return shelf.publish(doc, text_of(text), stated(start), audience, **options, **end)
 
     def _learn(self, doc, done, text, start, length, audience, revision=None):
         if done.status == "published":

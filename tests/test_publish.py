@@ -15,8 +15,9 @@ from ingest.folder import files, ingest
 from ingest.limits import DEFAULTS
 from ingest.metadata import Metadata
 from retrieval import tables
+from retrieval.instants import now
 from retrieval.langchain import PolicyRetriever
-from tests.shelf import EVERYONE
+from tests.shelf import EVERYONE, HashEmbedder, Shelf
 
 PUBLIC = frozenset({"public"})
 V1 = "# Vault\n\nThe vault costs 41 EUR a month.\n\n## Restores\n\nA restore takes 9 hours.\n"
@@ -174,3 +175,167 @@ def test_langchain_users_get_documents(shelf):
     assert "41 EUR" in document.page_content
     assert document.metadata["doc_id"] == "vault"
     assert len(retriever.invoke("vault", k=2)) == 2
+
+
+A, B, C = (f"# Vault\n\nThe vault costs {price} EUR a month.\n" for price in (41, 57, 63))
+LATER = "2100-01-01"
+
+
+def price_at(shelf, day=None, audiences=PUBLIC):
+    """What the vault costs at a date; without one, now."""
+    moment = at(day) if day else now()
+    (version,) = shelf.catalog.view(audiences, moment).versions
+    return shelf.catalog.text(version.content).split(" EUR")[0].rpartition(" ")[2]
+
+
+def statuses(shelf, *sent):
+    return [shelf.publish("vault", text, start, ("public",), **dates).status for text, start, dates in sent]
+
+
+@pytest.mark.parametrize("start", [None, "2026-09-01"])
+def test_an_earlier_text_that_is_published_again_takes_effect(shelf, start):
+    statuses(shelf, (A, "2026-01-01", {}), (B, "2026-06-01", {}))
+    done = shelf.publish("vault", A, start)
+    assert (done.status, done.version) == ("published", 3)
+    assert [price_at(shelf, day) for day in ("2026-02-01", "2026-08-01")] == ["41", "57"]
+    assert price_at(shelf) == "41"
+    again = shelf.publish("vault", A, start)
+    assert (again.status, again.version) == ("unchanged", 3), "now it holds"
+
+
+def test_a_corrected_text_that_is_published_again_takes_effect_from_its_date(shelf):
+    assert statuses(shelf, (A, "2026-01-01", {}), (B, "2026-01-01", {}), (A, "2026-01-01", {})) == ["published"] * 3
+    assert price_at(shelf, "2026-02-01") == "41"
+    assert statuses(shelf, (A, "2026-01-01", {}), (A, None, {})) == ["unchanged", "unchanged"]
+
+
+def test_a_whole_folder_of_dated_versions_sent_again_is_unchanged(shelf):
+    summer = {"effective_to": "2026-07-01"}
+    folder = [(A, "2026-01-01", {}), (C, "2026-06-01", summer), (B, "2026-09-01", {}), (A, LATER, {})]
+    assert statuses(shelf, *folder) == ["published"] * 4
+    assert statuses(shelf, *folder) == ["unchanged"] * 4
+
+
+def test_a_folder_whose_later_version_narrows_or_renames_is_unchanged_too(shelf):
+    first = {"text": A, "start": "2026-01-01", "title": "Vault"}
+    second = {"text": B, "start": "2026-06-01", "title": "The vault", "audience": ("agents",), "allow_retitle": True}
+    for expected in ("published", "unchanged"):
+        assert [shelf.publish("vault", **sent).status for sent in (first, second)] == [expected] * 2
+
+
+def test_a_campaign_that_is_sent_again_is_unchanged_while_planned_on_and_over(shelf):
+    shelf.publish("vault", A)
+    for start, end in (("2026-02-01", "2026-03-01"), ("2026-06-01", "2099-01-01"), ("2099-02-01", "2099-03-01")):
+        dates = {"effective_to": end}
+        assert statuses(shelf, (C, start, dates), (C, start, dates), (C, None, dates)) == [
+            "published",
+            "unchanged",
+            "unchanged",
+        ]
+
+
+def test_the_price_under_a_campaign_ends_it_when_it_is_published_again(shelf):
+    statuses(shelf, (A, "2026-01-01", {}), (C, "2026-06-01", {"effective_to": "2099-01-01"}))
+    assert price_at(shelf) == "63"
+    assert shelf.publish("vault", A, None).status == "published"
+    assert price_at(shelf) == "41"
+
+
+def test_a_planned_text_sent_again_without_a_date_stays_planned(shelf):
+    statuses(shelf, (A, "2026-01-01", {}), (B, LATER, {}))
+    assert statuses(shelf, (B, None, {}), (A, None, {})) == ["unchanged", "unchanged"]
+    assert price_at(shelf) == "41"
+
+
+def test_a_planned_text_that_was_corrected_takes_effect_now_when_it_is_sent_without_a_date(shelf):
+    statuses(shelf, (A, "2026-01-01", {}), (B, LATER, {}), (C, LATER, {}))
+    assert shelf.publish("vault", B, None).status == "published"
+    assert price_at(shelf) == "57"
+
+
+def test_a_retracted_text_comes_back_when_it_is_published_and_holds_from_then(shelf):
+    shelf.publish("vault", A)
+    shelf.publisher.retract("vault", at("2026-03-01"), "test")
+    assert shelf.publish("vault", A, None).status == "published"
+    assert price_at(shelf) == "41"
+    assert shelf.catalog.view(PUBLIC, at("2026-04-01")).versions == (), "the time between stays empty"
+
+
+def seen(shelf, audiences, revision=None):
+    """The versions that a reader gets at several dates, by number, and in the document's history."""
+    dated = [
+        [v.version for v in shelf.catalog.view(audiences, at(day), revision).versions]
+        for day in ("2026-02-01", "2026-07-01", "2026-10-01")
+    ]
+    try:
+        listed = [v.version for v in shelf.catalog.history(shelf.catalog.view(audiences, now(), revision), "vault")]
+    except NotFound:
+        listed = []
+    return [number for numbers in dated for number in numbers], listed
+
+
+AGENTS = frozenset({"agents", "customers", "public"})  # an agent is a member of each
+
+
+def test_narrowing_leaves_past_dates_as_they_were(shelf):
+    shelf.publish("vault", A)
+    shelf.publish("vault", B, "2026-06-01", audience=("agents",))
+    assert seen(shelf, PUBLIC) == ([1], [1])
+    assert seen(shelf, AGENTS) == ([1, 2, 2], [1, 2])
+
+
+def test_restricting_history_withdraws_the_right_at_every_date_and_revision(shelf):
+    before = shelf.publish("vault", A).revision
+    shelf.publish("vault", B, "2026-06-01", audience=("agents",), restrict_history=True)
+    for revision in (None, before):
+        assert seen(shelf, PUBLIC, revision) == ([], [])
+    assert seen(shelf, AGENTS) == ([1, 2, 2], [1, 2])
+    assert seen(shelf, AGENTS, before) == ([1, 1, 1], [1])
+    assert found(shelf, "vault", "2026-02-01") == []
+    retriever = PolicyRetriever(retriever=shelf.retriever, audiences=PUBLIC, moment=at("2026-02-01"))
+    assert retriever.invoke("what does the vault cost?") == []
+    with pytest.raises(NotFound):
+        shelf.catalog.version(shelf.catalog.view(PUBLIC, now()), "vault", 1)
+    assert shelf.publisher.upkeep.verify().problems == ()
+
+
+def test_a_restriction_outlives_the_purge_of_its_version_and_a_restart(shelf, domain):
+    shelf.publish("vault", A)
+    shelf.publish("vault", B, "2026-06-01", audience=("agents",), restrict_history=True)
+    shelf.publisher.purge("vault", 2, "test")
+    assert seen(shelf, PUBLIC) == ([], [])
+    again = Shelf(shelf.home, domain, HashEmbedder())
+    assert seen(again, PUBLIC) == ([], [])
+    assert seen(again, AGENTS) == ([1, 1, 1], [1])
+    again.close()
+
+
+def test_a_restriction_is_taken_back_by_publishing_with_allow_widen_alone(shelf):
+    shelf.publish("vault", A)
+    shelf.publish("vault", B, "2026-06-01", audience=("agents",), restrict_history=True)
+    with pytest.raises(InvalidInput, match="allow_widen"):
+        shelf.publish("vault", A)
+    shelf.publish("vault", C, "2026-09-01", allow_widen=True)
+    assert seen(shelf, PUBLIC) == ([3], [3]), "a wider successor says nothing about what was restricted"
+    assert shelf.publish("vault", A, allow_widen=True).version == 4
+    assert price_at(shelf, "2026-02-01") == "41"
+    assert shelf.publish("vault", A).status == "unchanged"
+
+
+def test_a_text_that_holds_already_restricts_when_it_is_sent_again_with_the_option(shelf):
+    shelf.publish("vault", A)
+    narrowed = {"text": B, "start": "2026-06-01", "audience": ("agents",)}
+    shelf.publish("vault", **narrowed)
+    assert seen(shelf, PUBLIC) == ([1], [1])
+    assert shelf.publish("vault", **narrowed, restrict_history=True).status == "published"
+    assert seen(shelf, PUBLIC) == ([], [])
+    assert shelf.publish("vault", **narrowed, restrict_history=True).status == "unchanged"
+    assert shelf.publish("vault", **narrowed).status == "unchanged"
+
+
+def test_a_superseding_version_that_was_restricted_suppresses_nothing_for_others(shelf):
+    shelf.publish("other", "# Other\n\nThe seal costs 3 EUR.\n")
+    shelf.publish("vault", A, supersedes=["other"])
+    assert [v.doc_id for v in shelf.catalog.view(PUBLIC, at("2026-02-01")).versions] == ["vault"]
+    shelf.publish("vault", B, "2026-06-01", audience=("agents",), restrict_history=True)
+    assert [v.doc_id for v in shelf.catalog.view(PUBLIC, at("2026-02-01")).versions] == ["other"]

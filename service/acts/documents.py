@@ -32,6 +32,7 @@ class VersionOut(BaseModel):
     effective_from: str
     effective_to: str | None
     audience: list[str]
+    restricted_to: list[str] | None = None  # whose members may still read it; null: no restriction
 
 
 class DocumentOut(BaseModel):
@@ -147,10 +148,22 @@ def ends(services: Services, caller: Caller, doc_id: str) -> list[str]:
 
 def version_text(services: Services, caller: Caller, doc_id: str, number: int) -> VersionText:
     """A version with its text; raises like `described`."""
+
+    def read(view: View) -> VersionText:
+        version = services.catalog.version(view, doc_id, number)
+        text = services.catalog.text(version.content)
+        return VersionText(**_version(services, version).model_dump(), doc_id=doc_id, text=text)
+
+    return services.catalog.reading(lambda: services.pipeline.view(None, None, caller)[1], read)
+
+
+def left_out(services: Services, caller: Caller, doc_id: str, number: int) -> list[LeftOutOut]:
+    """What was knowingly not read of the file of a version; for callers who may publish."""
+    if not caller.sees_revisions:
+        return []
     _, view = services.pipeline.view(None, None, caller)
     version = services.catalog.version(view, doc_id, number)
-    text = services.catalog.text(version.content)
-    return VersionText(**_version(services, version).model_dump(), doc_id=doc_id, text=text)
+    return [LeftOutOut(what=item.what, where=item.where) for item in version.left_out]
 
 
 def publish(
@@ -160,7 +173,8 @@ def publish(
 
     def within(tx: Connection, done: Published) -> None:
         if done.status == "published":
-            services.audit.add(tx, caller.key_id, "published", f"{done.doc_id} v{done.version}")
+            restricted = {"restrict_history": True} if submission.restrict_history else {}
+            services.audit.add(tx, caller.key_id, "published", f"{done.doc_id} v{done.version}", **restricted)
         if keep:
             keep(tx, done)
 
@@ -252,6 +266,7 @@ def _version(services: Services, version: Version) -> VersionOut:
         effective_from=show_instant(version.effective_from, services.domain.zone) or "",
         effective_to=show_instant(version.effective_to, services.domain.zone),
         audience=sorted(version.audience),
+        restricted_to=sorted(version.readers(services.domain.reach)) if version.restricted_to else None,
     )
 
 

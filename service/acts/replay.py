@@ -43,7 +43,12 @@ def replay(services: Services, caller: Caller, request_id: str) -> ReplayOut:
         raise unknown(request_id)
     asked, notes = _asked(services, record), list(_erased(services, record))
     worded = record.reply["provenance"]["composer"] != services.pipeline.extractive.name
-    again = replace(services.pipeline, chat=None).answer(asked).reply.model_dump(mode="json")
+    pipeline = replace(services.pipeline, chat=None)
+    answered = services.catalog.reading(
+        lambda: services.catalog.view(record.audiences, asked.moment, asked.view.revision),
+        lambda view: pipeline.answer(replace(asked, view=view)),
+    )
+    again = answered.reply.model_dump(mode="json")
     left_out = _OF_THE_CALL | (_WORDED if worded else frozenset())
     differences = list(_compared(_comparable(record.reply, left_out), _comparable(again, left_out)))
     if worded:

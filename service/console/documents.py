@@ -67,12 +67,13 @@ def publish(
     audience: Annotated[list[str] | None, Form()] = None,
     allow_widen: Annotated[bool, Form()] = False,
     allow_retitle: Annotated[bool, Form()] = False,
+    restrict_history: Annotated[bool, Form()] = False,
 ) -> Response:
     """Publish a version; fields that are left empty are taken from the file's front matter."""
     dates = {"effective_from": effective_from, "effective_to": effective_to}
     meta = stated("form", {"doc_id": doc_id.strip(), "title": title.strip(), "audience": audience, **dates})
-    sent = Submission(file.filename or "document", file.file.read(), meta, allow_widen, allow_retitle)
-    done = documents.publish(parts, caller, sent)
+    options = {"allow_widen": allow_widen, "allow_retitle": allow_retitle, "restrict_history": restrict_history}
+    done = documents.publish(parts, caller, Submission(file.filename or "document", file.file.read(), meta, **options))
     return go(f"/documents/{done.doc_id}", done=done.status, version=done.version)
 
 
@@ -84,7 +85,9 @@ def history(
     found = documents.described(parts, caller, doc_id)
     ends = documents.ends(parts, caller, doc_id)
     drawn = _chart(parts, caller, found, ends)
+    missing = documents.left_out(parts, caller, doc_id, version) if done and version else []
     shown: dict[str, Any] = {"document": found, "chart": drawn, "ends": ends, "done": done, "version": version}
+    shown["left_out"] = missing
     return page(request, "document.html", title=found.title, **shown)
 
 
@@ -96,7 +99,9 @@ def version_text(
     found = documents.version_text(parts, caller, doc_id, number)
     holds, told = documents.described(parts, caller, doc_id).holds, list(lines(found.text, start, end))
     quoted = any(piece.quoted for line in told for piece in line.pieces)
-    return page(request, "version.html", title=found.title, found=found, lines=told, quoted=quoted, holds=holds)
+    shown: dict[str, Any] = {"found": found, "lines": told, "quoted": quoted, "holds": holds}
+    shown["left_out"] = documents.left_out(parts, caller, doc_id, number)
+    return page(request, "version.html", title=found.title, **shown)
 
 
 @router.get("/{doc_id}/diff")

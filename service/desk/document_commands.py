@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,9 @@ def add_to(root: typer.Typer, preview: Preview) -> None:
         precedence: Annotated[int | None, typer.Option(help="Wins over lower ones where documents differ.")] = None,
         allow_widen: Annotated[bool, typer.Option(help="Let more people read the document than before.")] = False,
         allow_retitle: Annotated[bool, typer.Option(help="Let a known document have another title.")] = False,
+        restrict_history: Annotated[
+            bool, typer.Option(help="Hide older versions too from readers outside the new audience.")
+        ] = False,
         dry_run: Annotated[bool, typer.Option(help="Say what would change, and which development cases.")] = False,
         watch: Annotated[bool, typer.Option(help="Go on, and publish each file that is changed or added.")] = False,
         as_json: AsJson = False,
@@ -55,17 +59,29 @@ def add_to(root: typer.Typer, preview: Preview) -> None:
 
         named = {"doc_id": doc_id, "title": title, "effective_from": effective_from, "effective_to": effective_to}
         meta = stated("options", {**named, "audience": audience, "precedence": precedence})
-        _ingest(path, meta, (allow_widen, allow_retitle), preview if dry_run else None, watch, as_json)
+
+        def with_options(submission: Submission) -> Submission:
+            return replace(
+                submission,
+                allow_widen=allow_widen,
+                allow_retitle=allow_retitle,
+                restrict_history=restrict_history,
+            )
+
+        _ingest(path, meta, with_options, preview if dry_run else None, watch, as_json)
 
     root.command()(ingest)
     root.add_typer(app, name="documents")
 
 
 def _ingest(
-    path: Path, meta: Metadata, allow: tuple[bool, bool], preview: Preview | None, watch: bool, as_json: bool
+    path: Path,
+    meta: Metadata,
+    with_options: Callable[[Submission], Submission],
+    preview: Preview | None,
+    watch: bool,
+    as_json: bool,
 ) -> None:
-    from dataclasses import replace
-
     from ingest.commands import follow, ingest_folder, show
     from service.settings import Settings
 
@@ -76,7 +92,7 @@ def _ingest(
         with desk() as asked:
 
             def publish(submission: Submission) -> Published:
-                return asked.publish(replace(submission, allow_widen=allow[0], allow_retitle=allow[1]))
+                return asked.publish(with_options(submission))
 
             outcomes = ingest_folder(path, publish, meta, settings.limits, console)
             if watch:

@@ -70,7 +70,8 @@ class Remote:
     def publish(self, submission: Submission) -> Published:
         stated = submission.stated.model_dump(exclude_none=True)
         fields = {k: sorted(v) if isinstance(v, frozenset) else v for k, v in stated.items()}
-        allowed = {"allow_widen": submission.allow_widen, "allow_retitle": submission.allow_retitle}
+        options = ("allow_widen", "allow_retitle", "restrict_history")
+        allowed = {name: getattr(submission, name) for name in options}
         file = {"file": (submission.filename, submission.data)}
         done = self._post("/v1/documents", self._key, data={**fields, **allowed}, files=file)
         left_out = tuple(LeftOut(item["what"], item["where"]) for item in done["left_out"])

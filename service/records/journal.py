@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
-from domains.spec import NotFound
+from domains.spec import NotFound, StaleView
 from retrieval.recorder import writing
 from retrieval.tables import versions
 from service.door.keys import Caller
@@ -47,15 +47,18 @@ class Journal:
         self._engine = engine
 
     def record(self, record: Record, within: Callable[[Connection], None] = lambda _: None) -> None:
-        """Write one record, and what belongs to it."""
-        reply = record.reply
-        sources = sorted({(c["doc_id"], c["version"]) for c in reply["citations"]})
+        """Write one record, and what belongs to it.
+
+        Raises:
+            StaleView: a version that the reply quotes was erased while it was made; nothing is written.
+        """
+        sources = sorted({(c["doc_id"], c["version"]) for c in record.reply["citations"]})
+        names = ("request_id", "at", "key_id", "request", "reply", "outputs")
         with writing(self._engine) as tx:
-            for doc_id, version in sources:
-                if not _stands(tx, doc_id, version):  # it was erased while this was answered
-                    reply = _blanked(reply, doc_id, version)
-            told = {name: getattr(record, name) for name in ("request_id", "at", "key_id", "request", "outputs")}
-            tx.execute(journal.insert(), told | {"reply": reply})
+            tx.execute(journal.insert(), {name: getattr(record, name) for name in names})
+            # Checked after the first write, which takes SQLite's lock: no purge commits between check and commit.
+            if not all(_stands(tx, doc_id, version) for doc_id, version in sources):
+                raise StaleView
             if sources:
                 rows = [{"request_id": record.request_id, "doc_id": d, "version": v} for d, v in sources]
                 tx.execute(quoted.insert(), rows)

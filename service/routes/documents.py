@@ -64,19 +64,21 @@ def publish(
     once: Once,
     allow_widen: Annotated[bool, Form()] = False,
     allow_retitle: Annotated[bool, Form()] = False,
+    restrict_history: Annotated[bool, Form(description="who may not read this may not read older versions")] = False,
 ) -> PublishedOut:
     """Publish a document version. Fields left out are taken from the file's front matter."""
     data = file.file.read(parts.settings.max_upload_bytes + 1)
     if len(data) > parts.settings.max_upload_bytes:
         raise TooLarge(f"file: larger than {parts.settings.max_upload_bytes:,} bytes.", "Split it.", "file")
     name = file.filename or "document"
-    fields = meta.model_dump() | {"name": name, "allow_widen": allow_widen, "allow_retitle": allow_retitle}
+    options = {"allow_widen": allow_widen, "allow_retitle": allow_retitle, "restrict_history": restrict_history}
+    fields = meta.model_dump() | {"name": name} | options
     fields["audience"] = sorted(meta.audience or ())
     attempt = once.attempt(fields, data)
     published = documents.publish(
         parts,
         caller,
-        Submission(name, data, meta, allow_widen, allow_retitle),
+        Submission(name, data, meta, **options),
         keep=lambda tx, done: attempt.keep(tx, _status(done), published_out(done).model_dump()),
     )
     return JSONResponse(published_out(published).model_dump(), _status(published))  # type: ignore[return-value]

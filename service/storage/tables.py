@@ -1,4 +1,4 @@
-"""The service's tables: keys, journal, idempotency records, audit, feedback, reviews, sign-ins."""
+"""The service's tables: keys, journal, idempotency records, audit, feedback, reviews, sign-ins, seeds."""
 
 from __future__ import annotations
 
@@ -144,4 +144,15 @@ deliveries = Table(
     Column("due", Instant, nullable=False),  # not to be tried before
     Column("error", String(200), nullable=False),  # of the last try, without a word of the ticket
     Index("deliveries_in_order", "state", "due"),
+)
+
+# The files of the domain's `documents/` that seeding has seen. The rows of a document are written with its first
+# version: those not done belong to a seeding that was interrupted. Rows stay after a purge.
+seeds = Table(
+    "seeds",
+    metadata,
+    Column("path", String(500), primary_key=True),  # relative to `documents/`
+    Column("doc_id", String(100), nullable=False),
+    Column("sha256", String(64), nullable=False),  # of the file and its side-car
+    Column("done", Boolean, nullable=False),
 )
