@@ -53,7 +53,7 @@ def compare(file: Generated, text: str, left_out: Iterable[str] = (), seed: obje
     """A generated file against its stored text and what the reader reports as left out."""
     found = Counter(words(text))
     out = Outcome(seed, visible=len(file.visible))
-    named = lambda word: f"{word} ({file.features.get(word, '?')})"  # noqa: E731
+    named = lambda word: f"{word} ({file.features.get(word, 'common word')})"  # noqa: E731
     for word, count in Counter(file.visible).items():
         missing = count - found[word] - others(file, word, found)
         out.lost += [named(word)] * max(0, missing)
@@ -63,7 +63,7 @@ def compare(file: Generated, text: str, left_out: Iterable[str] = (), seed: obje
         | set(file.hidden)
         | set(words(" ".join((*file.addresses, *sum(file.same.values(), ())))))
     )
-    out.added = [named(word) for word in found.elements() if word not in known]
+    out.added = [f"{word} (not in the file)" for word in found.elements() if word not in known]
     out.doubled = [named(word) for word in sorted(file.once) if found[word] > 1]
     out.hidden = [named(word) for word in file.hidden if found[word]]
     lines = [words(line) for line in text.split("\n")]
@@ -75,7 +75,7 @@ def compare(file: Generated, text: str, left_out: Iterable[str] = (), seed: obje
     out.phrases = [
         f"{p} ({blamed(file, p)})" for p in file.phrases if not any(positions(words(p), line) for line in lines)
     ]
-    out.addresses = [a for a in file.addresses if a not in text]
+    out.addresses = [named(words(a)[-1]) for a in file.addresses if a not in text]
     out.disorder = [named(word) for word in moved([w for w in file.ordered if found[w] == 1], words(text))]
     reported = " ".join(left_out).casefold()
     out.unreported = [
@@ -92,8 +92,8 @@ def others(file: Generated, word: str, found: Counter[str]) -> int:
 
 
 def blamed(file: Generated, text: str) -> str:
-    """The feature that wrote a text: that of its rarest word, which is the longest one."""
-    return file.features.get(max(words(text), key=len, default=""), "?")
+    """The feature that wrote a text: that of its first word that is not common to all."""
+    return next((file.features[w] for w in words(text) if w in file.features), "common word")
 
 
 def states(line: Sequence[str], fact: Fact) -> bool:

@@ -261,7 +261,9 @@ class Content:
 
     def address(self) -> str:
         """A link's target, recorded as one that the text keeps."""
-        made = f"https://example.org/{self.token()}"
+        name = self.token()
+        self.features[name] = self.feature
+        made = f"https://example.org/{name}"
         self.addresses.append(made)
         return made
 
@@ -270,17 +272,19 @@ class Content:
     def _note(self, text: str) -> list[str]:
         found = words(text)
         for word in found:
-            self.features.setdefault(word, self.feature)
+            if word not in self.common:  # else the first feature that uses it would be blamed for all
+                self.features.setdefault(word, self.feature)
             self.used.add(word)
         return found
 
-    def show(self, text: str, *, loose: bool = False, folded: bool = False) -> str:
+    def show(self, text: str, *, loose: bool = False, folded: bool = False, repeats: bool = False) -> str:
         """Record text that a person sees.
 
         Args:
             text: what is seen.
             loose: the format does not say where it belongs, as with a text box.
             folded: a browser's innerText leaves it out although a reader keeps it.
+            repeats: a reader may write it more than once, as a condition with each item below it.
         """
         found = self._note(text)
         self.visible += found
@@ -288,6 +292,8 @@ class Content:
             self.loose |= set(found)
         if folded:
             self.folded += found
+        if repeats:
+            self.tabular |= set(found)
         return text
 
     def whole(self, text: str, **options: bool) -> str:
@@ -297,8 +303,7 @@ class Content:
 
     def cell(self, text: str) -> str:
         """Record the text of a table's cell, which rows may repeat."""
-        self.tabular |= set(words(text))
-        return self.show(text)
+        return self.show(text, repeats=True)
 
     def hide(self, text: str | None = None) -> str:
         """Record text that nobody sees: its invented words are looked for."""

@@ -149,7 +149,9 @@ def footnote_marks(d: Draft) -> str:
 def list_of_conditions(d: Draft) -> str:
     out = []
     for _ in range(2):
-        out.append(paragraph(split(d.content, d.content.whole(f"On the {d.content.name()} plan:")), "ListBullet"))
+        out.append(
+            paragraph(split(d.content, d.content.whole(f"On the {d.content.name()} plan:", repeats=True)), "ListBullet")
+        )
         out += [paragraph(sentence(d.content), "ListBullet2") for _ in range(2)]
     return "".join(out)
 

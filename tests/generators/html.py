@@ -106,7 +106,7 @@ def list_of_conditions(content: Content) -> str:
     """Conditions with what holds under each below them, and text behind the inner list."""
     items = []
     for _ in range(2):
-        condition = split(content, content.whole(f"On the {content.name()} plan:"))
+        condition = split(content, content.whole(f"On the {content.name()} plan:", repeats=True))
         inner = "".join(f"<li>{sentence(content)}</li>" for _ in range(2))
         items.append(f"<li>{condition}<ul>{inner}</ul>{sentence(content) if content.maybe() else ''}</li>")
     return f"<ul>{''.join(items)}</ul>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.generators import html, tables
-from tests.generators.content import Content, Generated
+from tests.generators.content import Content, Generated, Unread
 
 
 def split(content: Content, sentence: str) -> str:
@@ -65,7 +65,7 @@ def links(c: Content) -> str:
 def list_of_conditions(c: Content) -> str:
     out = []
     for _ in range(2):
-        out.append(f"- {split(c, c.whole(f'On the {c.name()} plan:'))}")
+        out.append(f"- {split(c, c.whole(f'On the {c.name()} plan:', repeats=True))}")
         out += [f"  - {sentence(c)}" for _ in range(2)]
     return "\n".join(out)
 
@@ -159,9 +159,14 @@ def struck(c: Content) -> str:
 
 
 def code(c: Content) -> str:
-    """Code is text, also where it looks like markup."""
-    text = f"send --to {c.token()} <b>{c.token()}</b> {{{{ {c.token()} }}}}"
-    c.show(text)
+    """Code is text, also where it looks like markup; with a template's mark in it, it is read or reported."""
+    if c.maybe(0.2):
+        text = f"send --to {{{{ {c.spare(c.token())} }}}} {c.token()}"
+        c.spare(text)
+        c.unread.append(Unread(text, ("template",)))
+    else:
+        text = f"send --to {c.token()} <b>{c.token()}</b>"
+        c.show(text)
     language = c.hide(c.token()) if c.maybe(0.3) else c.random.choice(["", "sh"])
     return (
         f"```{language}\n{text}\n```"
@@ -218,10 +223,10 @@ def templates(c: Content) -> str:
     if kind == "include":
         return f"{{% include {c.hide(c.token())}.html %}}\n\n{sentence(c)}"
     if kind == "value":
-        name = c.token()
-        c.show(f"The {name} costs")
-        c.show("EUR")
-        return f"The {name} costs {{{{ site.{c.hide(c.token())} }}}} EUR"
+        name = c.token()  # a sentence without its value is better left out, and reported
+        c.spare(f"The {name} costs EUR")
+        c.unread.append(Unread(name, ("template",)))
+        return f"The {name} costs {{{{ site.{c.hide(c.token())} }}}} EUR."
     if kind == "admonition":
         c.spare("note")
         return f'!!! note "{c.show(c.name())}"\n    {sentence(c)}'

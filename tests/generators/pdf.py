@@ -81,8 +81,7 @@ def sentence(content: Content) -> str:
 
 def paragraph_of(content: Content, count: int, style: ParagraphStyle = BODY) -> Paragraph:
     """Sentences that belong together, over lines, columns and pages."""
-    texts = [content.sentence() for _ in range(count)]
-    content.whole(" ".join(texts))
+    texts = [content.whole(content.sentence()) for _ in range(count)]
     return Paragraph(" ".join(split(content, text) for text in texts), style)
 
 
@@ -206,22 +205,34 @@ def leaders(c: Content) -> list[Flowable]:
 
 
 def hyphens(c: Content) -> list[Flowable]:
-    """Words that go on in the next line behind a hyphen."""
-    first, second = c.token(), c.token()
-    start, end = c.sentence(), c.sentence()
-    c.whole(f"{start} The {first} is {second} {end}")
-    at, other = len(first) // 2, len(second) // 2
-    lines = [start, f"The {first[:at]}-", f"{first[at:]} is {second[:other]}-", f"{second[other:]} {end}"]
+    """A paragraph whose words are divided at the ends of its lines."""
+    lines = divided(" ".join(c.whole(c.sentence()) for _ in range(4)), c.random.randrange(50, 80))
 
     def draw(canvas: Canvas) -> None:
-        text = canvas.beginText(0, 40)
+        text = canvas.beginText(0, 12 * len(lines))
         text.setFont("Helvetica", 10)
         text.setLeading(12)
         for line in lines:
             text.textLine(line)
         canvas.drawText(text)
 
-    return [Spacer(1, 10), Drawn(52, draw), Spacer(1, 10)]
+    return [Spacer(1, 10), Drawn(12 * len(lines) + 12, draw), Spacer(1, 10)]
+
+
+def divided(text: str, width: int) -> list[str]:
+    """Lines of about so many characters; a word that does not fit goes on in the next line behind a hyphen."""
+    lines = [""]
+    for word in text.split(" "):
+        room = width - len(lines[-1]) - 2
+        if room >= len(word):
+            lines[-1] = f"{lines[-1]} {word}".strip()
+        elif word.isalpha() and len(word) > 6 and room > 3:
+            at = min(room, len(word) - 3)
+            lines[-1] += f" {word[:at]}-"
+            lines.append(word[at:])
+        else:
+            lines.append(word)
+    return lines
 
 
 def footnote_marks(c: Content) -> list[Flowable]:

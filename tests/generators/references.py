@@ -51,10 +51,12 @@ def differences(generated: Generated, shown: str) -> list[str]:
     seen, claimed = Counter(words(shown)), Counter(generated.visible)
     claimed.subtract(generated.folded)
     known = generated.optional | set(generated.visible) | set(words(" ".join(generated.addresses)))
-    found = [f"not shown: {w} ({generated.features[w]})" for w, n in claimed.items() if n > seen[w]]
+    found = [f"not shown: {w} ({generated.features.get(w, 'common word')})" for w, n in claimed.items() if n > seen[w]]
     found += [f"shown: {w} ({generated.features.get(w, '?')})" for w in seen if w not in known]
-    found += [f"shown twice: {w} ({generated.features[w]})" for w in generated.once if seen[w] > 1]
-    return found + [f"shown though hidden: {w} ({generated.features[w]})" for w in generated.hidden if seen[w]]
+    found += [f"shown twice: {w} ({generated.features.get(w, 'common word')})" for w in generated.once if seen[w] > 1]
+    return found + [
+        f"shown though hidden: {w} ({generated.features.get(w, 'common word')})" for w in generated.hidden if seen[w]
+    ]
 
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
