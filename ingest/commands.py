@@ -48,17 +48,23 @@ def follow(path: Path, publish: Publish, stated: Metadata, limits: Limits, conso
 def table(outcomes: Sequence[Outcome]) -> Table:
     """What became of the files: refused and changed ones by name, unchanged ones as a number."""
     counts = Counter(status(o) for o in outcomes)
-    shown = [o for o in outcomes if status(o) != "unchanged"]
+    shown = [o for o in outcomes if status(o) != "unchanged" or _left_out(o)]
     shown.sort(key=lambda o: status(o) != "refused")
-    made = Table("file", "result", "document", "version", "passages or reason")
+    made = Table("file", "result", "document", "version", "passages or reason", "left out")
     made.title = ", ".join(f"{counts[s]} {s}" for s in ("new", "changed", "unchanged", "refused") if counts[s])
     for outcome in shown[:_MOST_SHOWN]:
         name, done = f"{outcome.path.parent.name}/{outcome.path.name}", outcome.published
-        told = (done.doc_id, str(done.version), str(done.passages)) if done else ("", "", outcome.refusal)
-        made.add_row(escape(name), status(outcome), *map(escape, told))
+        cells = (done.doc_id, str(done.version), str(done.passages)) if done else ("", "", outcome.refusal)
+        made.add_row(escape(name), status(outcome), *map(escape, (*cells, _left_out(outcome))))
     if len(shown) > _MOST_SHOWN:
         made.caption = f"and {len(shown) - _MOST_SHOWN} more"
     return made
+
+
+def _left_out(outcome: Outcome) -> str:
+    """What the readers knowingly left out of a file, such as `1 image (logo)`."""
+    items = outcome.published.left_out if outcome.published else ()
+    return "\n".join(f"{item.what} ({item.where})" if item.where else item.what for item in items)
 
 
 def status(outcome: Outcome) -> str:
@@ -73,5 +79,8 @@ def status(outcome: Outcome) -> str:
 def show(outcome: Outcome) -> dict[str, Any]:
     """An outcome for programs."""
     done = outcome.published
-    told = {"doc_id": done.doc_id, "version": done.version, "passages": done.passages} if done else {}
-    return {"file": str(outcome.path), "result": status(outcome), **told, "reason": outcome.refusal}
+    fields: dict[str, Any] = {}
+    if done:
+        fields = {"doc_id": done.doc_id, "version": done.version, "passages": done.passages}
+        fields["left_out"] = [{"what": item.what, "where": item.where} for item in done.left_out]
+    return {"file": str(outcome.path), "result": status(outcome), **fields, "reason": outcome.refusal}

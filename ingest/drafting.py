@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domains.spec import Domain, InvalidInput
-from ingest.blocks import cut, render, with_title
+from ingest.blocks import Reading, cut, render, with_title
 from ingest.guard import read_within
 from ingest.limits import Limits
 from ingest.metadata import Metadata, derived, front_matter
@@ -32,13 +32,13 @@ def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
         InvalidInput: the file or its metadata; see `ingest.readers`, `ingest.guard` and `ingest.metadata`.
     """
     name, data = submission.filename, submission.data
-    found = read_within(limits, name, data)
     meta = _stated(submission)
-    title = found[0].text if found[0].kind == "heading" else ""
+    reading = read_within(limits, name, data)
+    title = next((b.text for b in reading.blocks if b.kind == "heading" and b.level == 1), "") or _first(reading)
     meta = meta.over(derived(name, title)) if not (meta.doc_id and meta.title) else meta
     if not meta.doc_id:
         raise InvalidInput(f"{name}: doc_id: there is none and the name gives none.", "State one.", "doc_id")
-    blocks = with_title(found, meta.title or meta.doc_id)
+    blocks = with_title(reading.blocks, meta.title or meta.doc_id)
     return Draft(
         doc_id=meta.doc_id,
         title=meta.title or meta.doc_id,
@@ -51,9 +51,16 @@ def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
         spans=cut(blocks),
         source=data,
         filename=name[:300],
+        left_out=reading.left_out,
         allow_widen=submission.allow_widen,
         allow_retitle=submission.allow_retitle,
     )
+
+
+def _first(reading: Reading) -> str:
+    """The heading that a file begins with, or else the title that it states beside its content."""
+    first = reading.blocks[0]
+    return first.text if first.kind == "heading" else reading.title
 
 
 def states_start(submission: Submission) -> bool:

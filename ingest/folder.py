@@ -8,9 +8,8 @@ from pathlib import Path
 
 from domains.spec import FormfactError, InvalidInput, TooLarge
 from ingest.drafting import Submission
-from ingest.limits import Limits
+from ingest.limits import ENDINGS, Limits
 from ingest.metadata import Metadata, side_car
-from ingest.readers import READERS
 from retrieval.contents import Published
 
 SIDE_CAR = ".meta.yaml"
@@ -37,7 +36,7 @@ def files(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(SIDE_CAR) and p.name[0] != ".")
     if not found:
-        raise InvalidInput(f"{folder} holds no documents.", f"It may hold {', '.join(sorted(READERS))}.")
+        raise InvalidInput(f"{folder} holds no documents.", f"It may hold {', '.join(ENDINGS)}.")
     return found
 
 

@@ -1,8 +1,11 @@
-"""What a file may take: settable, each with the variable that sets it named in `service/settings.py`."""
+"""Which files are read, and what each may take; `service/settings.py` names the variable that sets each limit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+# What can be read; `ingest.readers.READERS` has the reader of each.
+ENDINGS = (".csv", ".docx", ".eml", ".htm", ".html", ".markdown", ".md", ".pdf", ".txt", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class Limits:
     pdf_pages: int = 400
     text_characters: int = 4_000_000
     read_seconds: float = 60.0
-    read_bytes: int = 2_000_000_000  # memory of the process that reads PDF and office files
+    read_bytes: int = 2_000_000_000  # memory that reading a file may take
 
 
 DEFAULTS = Limits()

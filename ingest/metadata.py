@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
 from pathlib import PurePath
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from domains.spec import InvalidInput, UnsupportedMedia, first_fault
-from ingest.readers import FRONT_MATTER, decode
+from ingest.front_matter import fields, from_yaml
+from ingest.text import decode
 
 DOC_ID = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 
 
-def _as_text(value: Any) -> Any:
-    """YAML reads an unquoted date as a date; here it stays the text that was written."""
-    return value.isoformat() if isinstance(value, date | datetime) else value
-
-
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
-
-
-Stated = Annotated[str, BeforeValidator(_as_text)]
 
 
 class Metadata(BaseModel):
@@ -35,8 +26,8 @@ class Metadata(BaseModel):
 
     doc_id: Annotated[str, Field(pattern=DOC_ID)] | None = None
     title: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    effective_from: Stated | None = None
-    effective_to: Stated | None = None
+    effective_from: str | None = None
+    effective_to: str | None = None
     audience: Annotated[frozenset[str], BeforeValidator(_as_list)] | None = None
     precedence: Annotated[int, Field(ge=0, le=1000)] | None = None
     supersedes: Annotated[tuple[str, ...], BeforeValidator(_as_list)] | None = None
@@ -65,29 +56,19 @@ def stated(source: str, values: dict[str, Any]) -> Metadata:
 
 
 def front_matter(filename: str, data: bytes) -> Metadata:
-    """The metadata between `---` lines at the head of a text file; nothing for other files."""
+    """The metadata that a text file states at its head; nothing for other files. Keys of other tools are ignored."""
     if PurePath(filename).suffix.lower() not in (".md", ".markdown", ".txt"):
         return Metadata()
     try:
-        found = FRONT_MATTER.match(decode(filename, data))
+        found = fields(filename, decode(filename, data))
     except UnsupportedMedia:
         return Metadata()  # the reader refuses the file by name
-    return _from_yaml(filename, found.group(1)) if found else Metadata()
+    return stated(filename, {key: value for key, value in found.items() if key in Metadata.model_fields})
 
 
 def side_car(filename: str, data: bytes) -> Metadata:
     """The metadata in a `.meta.yaml` file."""
-    return _from_yaml(filename, decode(filename, data))
-
-
-def _from_yaml(filename: str, text: str) -> Metadata:
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{filename}: the metadata is no valid YAML: {error}", "Mend the line it names.") from None
-    if not isinstance(values, dict):
-        raise InvalidInput(f"{filename}: the metadata must be a mapping of names to values.", field="metadata")
-    return stated(filename, values)
+    return stated(filename, from_yaml(filename, decode(filename, data)))
 
 
 def derived(filename: str, title: str) -> Metadata:

@@ -84,7 +84,7 @@ class Publisher:
                     published = self.recorder.publish(tx, dated, audience, vectors, actor)
                     settled(tx, [dated.content])
                 else:
-                    published = Published(same.doc_id, same.version, "unchanged", len(dated.spans), self.catalog.head())
+                    published = _unchanged(same, dated, self.catalog.head())
                 if within:
                     within(tx, published)
         return published
@@ -95,9 +95,9 @@ class Publisher:
         dated, _, same = self._resolved(draft, submission, held)
         revision = self.catalog.head()
         if same is not None:
-            return Published(same.doc_id, same.version, "unchanged", len(dated.spans), revision)
+            return _unchanged(same, dated, revision)
         last = max((v.version for v in self._history(draft.doc_id).versions), default=0)
-        return Published(dated.doc_id, last + 1, "published", len(dated.spans), revision)
+        return Published(dated.doc_id, last + 1, "published", len(dated.spans), revision, dated.left_out)
 
     def retract(
         self, doc_id: str, at: datetime, actor: str, within: Callable[[Connection, int], None] | None = None
@@ -162,3 +162,7 @@ class Publisher:
         if not audience <= held:
             unsettle(self.engine, [content])
             self.dense.write(content, audience | held, vectors)
+
+
+def _unchanged(same: Version, draft: Draft, revision: int) -> Published:
+    return Published(same.doc_id, same.version, "unchanged", len(draft.spans), revision, draft.left_out)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from domains.spec import NotFound, Unavailable
 from retrieval import tables
-from retrieval.contents import Key, Passage, Span, passages_of
+from retrieval.contents import Cell, Key, Passage, Span, passages_of
 from retrieval.timeline import Timeline, advance
 from retrieval.versions import Version, View, readable
 
@@ -150,7 +150,8 @@ class Catalog:
         table = tables.passages
         with self._engine.connect() as connection:
             rows = connection.execute(select(table).where(table.c.content == content).order_by(table.c.ordinal)).all()
-        return passages_of(content, self.text(content), [Span(r.start, r.end, r.heading, r.kind) for r in rows])
+        spans = [Span(r.start, r.end, r.heading, r.kind, tuple(Cell(*pair) for pair in r.cells or ())) for r in rows]
+        return passages_of(content, self.text(content), spans)
 
 
 def not_found(doc_id: str) -> NotFound:

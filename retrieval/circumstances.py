@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from domains.spec import Domain
+from retrieval.contents import Cell
 from retrieval.questions import Question
 from retrieval.slots import Slots, outright, slots_in
-from retrieval.units import Unit, cells
+from retrieval.units import Unit
 
 _MOST_KEPT = 50_000
 # What holds for the rest: not for a plan, region or currency that is named beside it.
@@ -35,7 +36,7 @@ class Circumstances:
     def keep(self, units: Sequence[Unit]) -> None:
         """Read units before anybody asks for them."""
         for unit in units:
-            self._read(unit.text, unit.is_row)
+            self._read(unit.text, unit.cells)
 
     def wanted(self, asked: Question, given: Slots, units: Sequence[Unit]) -> Slots:
         """What is known of the slots: the question's own words come before ticket and context (`given`)."""
@@ -57,16 +58,16 @@ class Circumstances:
         return tuple(s for s in self._domain.slots if s not in wanted and len({n.get(s) for n in named}) > 1)
 
     def _fit(self, unit: Unit, wanted: Slots) -> Fit:
-        named = self._read(unit.text, unit.is_row)
+        named = self._read(unit.text, unit.cells)
         shared = [not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named]
         return Fit(sum(shared), not all(shared) and (unit.is_row or "only" not in unit.text))
 
-    def _read_unit(self, text: str, is_row: bool) -> Slots:
+    def _read_unit(self, text: str, cells: tuple[Cell, ...]) -> Slots:
         """The circumstances that a unit is about; in a table row the column says which slot a cell fills."""
-        if not is_row:
+        if not cells:
             return slots_in(text, self._domain)
         named: dict[str, frozenset[str]] = {}
-        for column, cell in cells(text).items():
+        for column, cell in ((c.column, c.value) for c in cells):
             slot = column.casefold().replace(" ", "_")
             found = {} if re.search(r"\d", cell) else slots_in(cell, self._domain)
             named |= found if found or slot not in self._domain.slots else {slot: frozenset({cell})}
@@ -77,7 +78,7 @@ class Circumstances:
         text = f"{asked.text} {asked.context}"
         found: dict[str, frozenset[str]] = {}
         for unit in units:
-            for slot, values in self._read(unit.text, True).items() if unit.is_row else ():
+            for slot, values in self._read(unit.text, unit.cells).items() if unit.is_row else ():
                 known = self._domain.slots[slot].values
                 new = frozenset(v for v in values if v not in known and re.search(rf"(?i)\b{re.escape(v)}\b", text))
                 found |= {slot: found.get(slot, frozenset()) | new} if new else {}

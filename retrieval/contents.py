@@ -1,17 +1,29 @@
 """Contents: the words of document versions, cut into passages. Values alone; the catalog stores them.
 
-A content is the canonical text of one or more versions, named by its sha256, so that the same text published twice is
+A content is the canonical text of one or more versions, named by its hash, so that the same text published twice is
 stored, embedded and indexed once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 Key = tuple[str, int]  # (content, ordinal): what the indexes call a passage
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value of a table row and the name of its column, which is empty where the table names none."""
+
+    column: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.value}" if self.column else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,15 @@ class Span:
     end: int
     heading: str
     kind: str  # "prose" or "row"
+    cells: tuple[Cell, ...] = ()  # of a row
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Content that was knowingly not read: `what` it is (image, attachment, ...), and `where` it is in the file."""
+
+    what: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +60,16 @@ class Draft:
     spans: tuple[Span, ...]
     source: bytes
     filename: str
+    left_out: tuple[LeftOut, ...] = ()
     allow_widen: bool = False
     allow_retitle: bool = False
 
     @property
     def content(self) -> str:
-        """The content hash: sha256 of the canonical text, in hex."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """The content hash: sha256 in hex of the canonical text and the cells of its rows."""
+        rows = [[s.start, [[c.column, c.value] for c in s.cells]] for s in self.spans if s.cells]
+        structure = json.dumps(rows, ensure_ascii=False).encode() if rows else b""
+        return hashlib.sha256(self.text.encode() + structure).hexdigest()
 
     def passages(self) -> tuple[Passage, ...]:
         """The passages of the text, in order."""
@@ -61,6 +85,7 @@ class Published:
     status: str  # "published" or "unchanged"
     passages: int
     revision: int
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,7 @@ class Passage:
     heading: str
     kind: str
     text: str
+    cells: tuple[Cell, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -89,5 +115,6 @@ class Passage:
 def passages_of(content: str, text: str, spans: Sequence[Span]) -> tuple[Passage, ...]:
     """The passages that spans cut out of a text, in their order."""
     return tuple(
-        Passage(content, i, s.start, s.end, s.heading, s.kind, text[s.start : s.end]) for i, s in enumerate(spans)
+        Passage(content, i, s.start, s.end, s.heading, s.kind, text[s.start : s.end], s.cells)
+        for i, s in enumerate(spans)
     )

@@ -27,8 +27,9 @@ def quantities(text: str) -> dict[str, set[str]]:
 def _stated(unit: Unit) -> dict[str, set[str]]:
     """The quantities of a unit; in a table row a bare amount is of the currency that another cell names."""
     found = quantities(unit.text)
-    currency = next((v for v in unit.cells.values() if v in ("EUR", "USD", "GBP")), "") if unit.is_row else ""
-    amounts = {v for v in unit.cells.values() if re.fullmatch(r"\d+[.,]\d\d", v)} if currency else set()
+    values = [cell.value for cell in unit.cells]
+    currency = next((v for v in values if v in ("EUR", "USD", "GBP")), "")
+    amounts = {v for v in values if re.fullmatch(r"\d+[.,]\d\d", v)} if currency else set()
     return {**found, currency.lower(): amounts} if amounts else found
 
 
@@ -36,7 +37,7 @@ def rivals(best: Unit, other: Unit) -> bool:
     """Do two units of different documents give different numbers of the same kind?"""
     if best.version.doc_id == other.version.doc_id:
         return False
-    if best.is_row and other.is_row and next(iter(best.cells.values()), "") != next(iter(other.cells.values()), ""):
+    if best.cells and other.cells and best.cells[0] != other.cells[0]:
         return False  # rows about different things
     mine, theirs = _stated(best), _stated(other)
     shared = mine.keys() & theirs.keys()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from retrieval.lexical import tokens
+from retrieval.sentences import sentence_spans
 
 MAX_QUESTIONS = 4
 _BEFORE = 2  # sentences before a question that are read with it
@@ -24,8 +24,6 @@ _SIGNATURE = re.compile(
     re.I,
 )
 _GREETING = re.compile(r"^\s*(hi|hello|hey|dear|good (morning|afternoon|evening|day))\b[^,.!?\n]{0,40}[,.!:]\s*", re.I)
-_ABBREVIATION = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bNo)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bvs)(?<!\betc)(?<!\bapprox)(?<!\bno)"
-_SENTENCE_END = re.compile(_ABBREVIATION + r"[.!?]+[\"'”’)]*(?=\s+[^a-z\s]|\s*$)|\?+|\n\s*\n")
 _ASKS = re.compile(
     r"\?\s*[\"”’)]*$|(?:^|[:;] )(so |and |also |or |but |then |secondly |second |first |please |pls )*"
     r"(what|whats|what's|how|when|where|which|who|why|is|are|do|does|did|can|could|will|would|should|may|am)\b"
@@ -141,18 +139,6 @@ def own_words(text: str) -> str:
 def sentences(text: str) -> list[str]:
     """The sentences of a text, stripped, with a paragraph's end as a sentence's end."""
     return [text[start:end] for start, end in sentence_spans(text)]
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Offsets of the sentences of a text, white space around them left out."""
-    bounds = [0, *(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]
-    spans = []
-    for start, end in pairwise(bounds):
-        piece = text[start:end]
-        if piece.strip():
-            left = start + len(piece) - len(piece.lstrip())
-            spans.append((left, start + len(piece.rstrip())))
-    return spans
 
 
 def _in_context(question: str, subject: str, parts: Sequence[str], asked: Sequence[str], earlier: str) -> Question:

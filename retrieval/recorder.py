@@ -128,7 +128,7 @@ class Recorder:
                 "revision": revision,
             },
         )
-        return Published(draft.doc_id, number, "published", len(draft.spans), revision)
+        return Published(draft.doc_id, number, "published", len(draft.spans), revision, draft.left_out)
 
     def retract(self, tx: Connection, doc_id: str, at: datetime, actor: str) -> int:
         """End all versions known by now at `at`; history stays. Returns the new revision."""
@@ -186,7 +186,7 @@ class Recorder:
             tx.execute(tables.contents.insert(), row)
             rows = [
                 {"content": content, "ordinal": i, "start": s.start, "end": s.end, "heading": s.heading, "kind": s.kind}
-                | {"terms": len(terms[i])}
+                | {"cells": [[c.column, c.value] for c in s.cells] or None, "terms": len(terms[i])}
                 for i, s in enumerate(draft.spans)
             ]
             tx.execute(tables.passages.insert(), rows)

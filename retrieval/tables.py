@@ -25,7 +25,7 @@ revisions = Table(
 contents = Table(
     "contents",
     metadata,
-    Column("content", String(64), primary_key=True),  # sha256 of the text
+    Column("content", String(64), primary_key=True),  # hash of the text and its cells
     Column("text", Text, nullable=False),
     Column("passages", Integer, nullable=False),
     Column("terms", Integer, nullable=False),
@@ -72,6 +72,7 @@ passages = Table(
     Column("end", Integer, nullable=False),
     Column("heading", Text, nullable=False),
     Column("kind", String(10), nullable=False),  # prose | row
+    Column("cells", JSON(none_as_null=True)),  # of a row: [column, value] pairs
     Column("terms", Integer, nullable=False),
 )
 

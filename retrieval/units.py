@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from retrieval.contents import Passage
+from retrieval.contents import Cell, Passage
 from retrieval.injection import states
-from retrieval.questions import sentence_spans
 from retrieval.retriever import Hit
+from retrieval.sentences import sentence_spans
 from retrieval.versions import Version
 
 _HEADING = re.compile(r"(#{1,6}) (.+)")
@@ -47,9 +47,9 @@ class Unit:
         return self.passage.kind == "row"
 
     @property
-    def cells(self) -> dict[str, str]:
-        """See `cells`."""
-        return cells(self.text)
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of a table row; empty for a sentence."""
+        return self.passage.cells
 
     @property
     def whole(self) -> Unit:
@@ -70,18 +70,6 @@ class Unit:
         return not self.text.rstrip('"”’) ').endswith(("?", ":")) and states(self.text)
 
 
-def cells(row: str) -> dict[str, str]:
-    """Column -> cell of a table row's text; a piece that names no column goes on with the cell before it."""
-    found: dict[str, str] = {}
-    for part in row.split("; "):
-        column, colon, cell = part.partition(": ")
-        if colon:
-            found[column] = cell
-        elif found:
-            found[next(reversed(found))] += f"; {part}"
-    return found
-
-
 def units_of(hit: Hit) -> list[Unit]:
     """The sentences of a prose passage, or the one row."""
     passage = hit.passage
@@ -95,7 +83,7 @@ def units_of(hit: Hit) -> list[Unit]:
             below = [h for h in below if h[0] < len(heading[1])] + [(len(heading[1]), heading[2])]
         else:
             path = " > ".join(h for h in (passage.heading, *(text for _, text in below)) if h)
-            mark = 2 if line.startswith("- ") else 0
+            mark = _mark(line)
             units += _sentences(hit, line[mark:], position + mark, path)
         position += len(line) + 1
     return units
@@ -118,7 +106,16 @@ def _sentences(hit: Hit, line: str, begin: int, path: str) -> list[Unit]:
 def is_item(unit: Unit) -> bool:
     """Does the unit begin a list item?"""
     offset = unit.start - unit.passage.start
-    return unit.passage.text[max(0, offset - 2) : offset] == "- "
+    line = unit.passage.text.rfind("\n", 0, offset) + 1
+    return 0 < _mark(unit.passage.text[line:]) == offset - line
+
+
+def _mark(line: str) -> int:
+    """The length of the mark with which a list item's line begins: `- `, or a number and a tab."""
+    if line.startswith("- "):
+        return 2
+    number, tab, _ = line.partition("\n")[0].partition("\t")
+    return len(number) + 1 if tab else 0
 
 
 def in_full(units: Iterable[Unit]) -> tuple[Unit, ...]:

@@ -6,7 +6,7 @@ Knows nothing of HTTP or of how the evidence was found. The other composer stand
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -180,14 +180,20 @@ def _as_text(unit: Unit, question: str) -> str:
     The first column says what the row is about, and is always told; of the columns with figures those that the
     question names, or all where it names none.
     """
-    cells = unit.cells if unit.is_row else {}
-    names = [v for n, v in enumerate(cells.values()) if len(v) <= 40 and (n == 0 or not re.search(r"\d", v))]
-    figures = {k: v for k, v in cells.items() if v not in names}
-    if not names or not figures or sum(map(len, cells.values())) > 300:
+    names = [c for n, c in enumerate(unit.cells) if len(c.value) <= 40 and (n == 0 or not re.search(r"\d", c.value))]
+    figures = [c for c in unit.cells if c not in names]
+    if not names or not figures or sum(len(c.value) for c in unit.cells) > 300 or not all(c.column for c in figures):
         return unit.text
     asked = set(tokens(question))
-    named = {k: v for k, v in figures.items() if asked & set(tokens(k)) or not re.search(r"\d", v)} or figures
-    return f"{', '.join(names)}: {', '.join(f'{k[0].lower()}{k[1:]} {v}' for k, v in named.items())}"
+    shared = {cell: asked & set(tokens(cell.column)) for cell in figures}
+    named = [c for c in figures if _is_named(shared[c], shared.values()) or not re.search(r"\d", c.value)] or figures
+    told = ", ".join(f"{c.column[0].lower()}{c.column[1:]} {c.value}" for c in named)
+    return f"{', '.join(c.value for c in names)}: {told}"
+
+
+def _is_named(words: set[str], others: Iterable[set[str]]) -> bool:
+    """Whether a column shares words with the question, and no other column shares these and more."""
+    return bool(words) and not any(words < other for other in others)
 
 
 def _told(finding: Finding) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from email.message import EmailMessage
 
 import openpyxl
 import pytest
@@ -89,8 +88,7 @@ def entities():
         ("laughs.xlsx", entities(), "damaged"),
         ("no.xlsx", b"PK\x03\x04 no archive", "damaged"),
         ("empty.xlsx", sheet(), "no words"),
-        ("header.xlsx", sheet([1, 2], [3, 4]), "names no columns"),
-        ("no.eml", b"\x00\x01 nothing", "no mail"),
+        ("no.eml", b"\x00\x01 nothing", "not a mail"),
         ("big.csv", b"a,b\n" + b"1,2\n" * 600_000, "larger than"),
         ("wordy.txt", b"word " * 20_000, "characters"),
     ],
@@ -109,7 +107,7 @@ def test_what_takes_too_long_or_too_much_memory_is_stopped():
     with pytest.raises(InvalidInput, match="not read within"):
         read_within(Limits(read_seconds=1.5), "slow.pdf", pdf(300, lines=50))
     with pytest.raises(InvalidInput, match="memory"):
-        read_within(Limits(read_bytes=160_000_000), "hungry.pdf", pdf(100, lines=50))
+        read_within(Limits(read_bytes=20_000_000), "hungry.pdf", pdf(100, lines=50))
 
 
 def test_a_file_over_the_limit_is_not_even_opened(tmp_path):
@@ -172,20 +170,3 @@ def test_another_title_under_a_known_id_is_refused_until_it_is_meant(shelf):
         shelf.publish("prices", "# New\n\nIt costs 6 EUR.\n", "2026-05-01", title="New", allow_retitle=True).version
         == 2
     )
-
-
-def test_a_sheet_is_read_row_by_row_and_a_mail_as_text():
-    rows = [
-        b.text
-        for b in read_within(SMALL, "p.xlsx", sheet(["Plan", "Price", "From"], ["Team", 13.5, None], ["Solo", 9, "x"]))
-    ]
-    assert rows[1:] == ["Plan: Team; Price: 13.50", "Plan: Solo; Price: 9; From: x"]
-    mail = EmailMessage()
-    mail["Subject"], mail["From"] = "New refund rule", "ops@example.com"
-    mail.set_content("Refunds are given within 30 days.\n\nOtherwise not.\n")
-    mail.add_attachment(b"x" * 100, maintype="application", subtype="pdf", filename="x.pdf")
-    assert [b.text for b in read_within(SMALL, "m.eml", bytes(mail))] == [
-        "New refund rule",
-        "Refunds are given within 30 days.",
-        "Otherwise not.",
-    ]

@@ -42,7 +42,7 @@ Writing costs 2 EUR.
 
 
 def lines(name, data):
-    return [b.line() for b in read(name, data)]
+    return [b.line() for b in read(name, data).blocks]
 
 
 def a_pdf() -> bytes:
@@ -70,7 +70,7 @@ def a_docx() -> bytes:
 def test_markdown():
     assert lines("a.md", MARKDOWN.encode()) == [
         "# Fees",
-        "Reading is free. Writing costs 2 EUR.",
+        "Reading is free (http://x.example). Writing costs 2 EUR.",
         "Plan: Team; Price: 12.00",
         "Plan: Solo",
         "- first",
@@ -84,7 +84,92 @@ def test_html_without_its_furniture():
         b"<table><tr><th>Plan</th><th>Days</th></tr><tr><td>Solo</td><td>180</td></tr></table>"
         b"<ul><li>one<ul><li>two</li></ul></li></ul></main><footer>(c)</footer></html>"
     )
-    assert lines("a.html", page) == ["# Links", "They expire.", "Plan: Solo; Days: 180", "- one", "- two"]
+    assert lines("a.html", page) == ["# Links", "They expire.", "Plan: Solo; Days: 180", "- one: two", "(c)"]
+
+
+TABLES = [
+    # (name, file, lines that must be there)
+    ("two header rows", "a.html", "<table><tr><th rowspan=2>Room<th colspan=2>Weekend</tr><tr><th>Half day<th>Full day</tr>"
+     "<tr><td>Blue<td>130<td>225</tr></table>", ["Room: Blue; Weekend, Half day: 130; Weekend, Full day: 225"]),
+    ("a cell over two rows", "a.html", "<table><tr><th>Zone<th>Day<th>Fee</tr><tr><td rowspan=2>Port<td>Sat<td>2</tr>"
+     "<tr><td>Sun<td>1</tr></table>", ["Zone: Port; Day: Sat; Fee: 2", "Zone: Port; Day: Sun; Fee: 1"]),
+    ("labels and values", "a.html", "<table><tr><td>Notice<td>6 weeks</tr><tr><td>Pets<td>by consent</tr></table>",
+     ["Notice: 6 weeks", "Pets: by consent"]),
+    ("labels that are marked", "a.html", "<table><tr><th>Notice<td>6 weeks</tr><tr><th>Pets<td>no</tr></table>",
+     ["Notice: 6 weeks", "Pets: no"]),
+    ("values alone", "a.csv", "12.00,13.00\n1,2\n", ["12.00; 13.00", "1; 2"]),
+    ("titles above the header", "a.csv", "Prices,,\nfrom May,,\nCourse,Price,Evenings\nTango,139,8\n",
+     ["Prices", "from May", "Course: Tango; Price: 139; Evenings: 8"]),
+    ("sections", "a.csv", "Item,Day,Week\nBoats,,\nCanoe,12,60\nBikes,,\nTandem,30,150\n",
+     ["Boats", "Item: Canoe; Day: 12; Week: 60", "Bikes", "Item: Tandem; Day: 30; Week: 150"]),
+    ("years as names", "a.csv", "Club,2025,2026\nRowing,210,235\n", ["Club: Rowing; 2025: 210; 2026: 235"]),
+    ("a row that is too short", "a.csv", "Item,Fee,Note\nPot,40\n", ["Item: Pot; Fee: 40"]),
+    ("one name twice", "a.csv", "Name,Name,Fee\nA,B,3\n", ["Name: A; Name: B; Fee: 3"]),
+    ("a table in a cell", "a.html", "<table><tr><th>Meal<th>Details</tr><tr><td>Lunch<td><table><tr><td>Price<td>18.50"
+     "</tr><tr><td>Guests<td>25</tr></table></tr></table>", ["Meal: Lunch; Details: Price: 18.50; Guests: 25"]),
+    ("a box around text", "a.html", "<table><tr><td><p>Open until 9.</p><p>Free entry.</p></td></tr></table>",
+     ["Open until 9.", "Free entry."]),
+    ("a line break in a cell", "a.md", "| Hall | Fee |\n| --- | --- |\n| North | 310 EUR<br>with cleaning |\n",
+     ["Hall: North; Fee: 310 EUR with cleaning"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "text", "expected"), [t[1:] for t in TABLES], ids=[t[0] for t in TABLES])
+def test_every_row_of_a_table_names_its_columns(file, text, expected):
+    assert lines(file, text.encode()) == expected
+
+
+def test_cells_are_kept_as_they_are_and_the_rows_know_their_section():
+    rows = read("a.csv", b"Hall,Fee,Note\nOld town,,\nElm,70,nice; Fee: 10\n").blocks
+    assert [(c.column, c.value) for c in rows[-1].cells] == [("Hall", "Elm"), ("Fee", "70"), ("Note", "nice; Fee: 10")]
+    (row,) = [span for span in cut(with_title(rows, "Halls")) if span.kind == "row"]
+    assert row.heading == "Halls > Old town"
+    assert row.cells == rows[-1].cells
+
+
+TEXTS = [
+    ("struck and hidden text", "a.html", "<style>.x{display:none}</style><p>Costs <s>15</s> 12 EUR.<span class=x>margin 40</span>"
+     "<!-- secret --></p><p hidden>no</p><p style='visibility:hidden'>no</p>", ["Costs 12 EUR."]),
+    ("words that markup splits", "a.html", "<p><b>3</b><b>:00</b> pm, <i>un</i>available in Jan<wbr>uary</p>",
+     ["3:00 pm, unavailable in January"]),
+    ("footnote marks and cents", "a.html", "<p>3<sup>1</sup> EUR or &euro;12<sup>.99</sup>, the 1<sup>st</sup></p>",
+     ["3¹ EUR or €12.99, the 1st"]),
+    ("text in any element", "a.html", "<div>One <section>two</section><details><summary>Three?</summary>Four.</details></div>",
+     ["One", "two", "Three?", "Four."]),
+    ("terms and definitions", "a.html", "<dl><dt>Sushi<dd>69.00<dt>Pasta<dd>54.00</dl>", ["- Sushi: 69.00", "- Pasta: 54.00"]),
+    ("conditions of nested lists", "a.md", "- On Bronze:\n  - 14 days\n- On Silver:\n  - 45 days\n",
+     ["- On Bronze: 14 days", "- On Silver: 45 days"]),
+    ("numbered steps", "a.md", "1. Pack.\n2. Label.\n", ["1.\tPack.", "2.\tLabel."]),
+    ("HTML in Markdown", "a.md", "<details><summary>Free?</summary>\n\nYes. <kbd>P</kbd>\n\n</details>\n<!-- no -->\n",
+     ["Free?", "Yes. P"]),
+    ("a site's template marks", "a.md", ":::note\nOn Friday.\n:::\n\n{% x %}It costs {{ fee }} EUR. {{< y >}}Wait.{{< /y >}}\n",
+     ["On Friday.", "Wait."]),
+    ("addresses of links", "a.md", "See [the plan](https://x.example/p), <a@x.example>.", ["See the plan (https://x.example/p), a@x.example."]),
+    ("front matter of other tools", "a.md", "+++\ntitle = 'A'\ndate = 2026-01-01\n+++\nText.\n", ["Text."]),
+    ("a rule at the head", "a.md", "---\n\nMonday.\n\n---\n\nMay.\n", ["Monday.", "May."]),
+    ("leader dots", "a.txt", "Duvet ........ 17.00\nShirt ... 2.90\n", ["Duvet: 17.00", "Shirt: 2.90"]),
+    ("wrapped lines", "a.txt", "The fee is\n90 EUR a metre, and the inter-\nnational one is 95.\n",
+     ["The fee is 90 EUR a metre, and the international one is 95."]),
+    ("lines of their own", "a.txt", "Sauna 12 EUR\nPool 8 EUR\n", ["Sauna 12 EUR", "Pool 8 EUR"]),
+    ("a page under another name", "a.txt", "<html><body><p>Open at 6.</p></body></html>", ["Open at 6."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "text", "expected"), [t[1:] for t in TEXTS], ids=[t[0] for t in TEXTS])
+def test_what_a_person_sees_is_what_is_stored(file, text, expected):
+    assert lines(file, text.encode()) == expected
+
+
+def test_what_is_left_out_is_reported():
+    page = "<nav>Home</nav><p>Text.</p><img src=x alt='our map'><iframe src=y></iframe>"
+    assert [(i.what, i.where) for i in read("a.html", page.encode()).left_out] == [
+        ("1 image", "our map"),
+        ("1 embedded page", ""),
+        ("navigation or notice", "Home"),
+    ]
+    told = read("a.md", b"It costs {{ fee }} EUR.\n\nIt is red.\n")
+    assert [b.text for b in told.blocks] == ["It is red."]
+    assert "template" in told.left_out[0].what
 
 
 def test_csv_rows_name_their_columns():
@@ -141,8 +226,6 @@ def zip_without_a_document() -> bytes:
     [
         ("a.md", b"  \n", "empty"),
         ("a.md", b"# Only a heading\n", "no words"),
-        ("a.csv", b"12.00,13.00\n1,2\n", "names no columns"),
-        ("a.csv", b"a,b\n1\n", "line 2 has 1 cells"),
         ("a.pdf", a_pdf()[:500], "damaged"),
         ("a.pdf", b"no pdf at all", "damaged"),
         ("a.pdf", encrypted_pdf(), "encrypted"),
@@ -165,9 +248,8 @@ def test_what_is_no_document_is_refused(name, data):
 
 
 def test_passages_are_cut_at_headings_rows_and_length_and_offsets_hold():
-    blocks = with_title(
-        read("a.md", (MARKDOWN + "\n## Long\n\n" + "A sentence of six words here. " * 80).encode()), "t"
-    )
+    long_text = MARKDOWN + "\n## Long\n\n" + "A sentence of six words here. " * 80
+    blocks = with_title(read("a.md", long_text.encode()).blocks, "t")
     text, spans = render(blocks), cut(blocks)
     assert [s.kind for s in spans[:4]] == ["prose", "row", "row", "prose"]
     assert text[spans[1].start : spans[1].end] == "Plan: Team; Price: 12.00"
@@ -182,9 +264,8 @@ def test_passages_are_cut_at_headings_rows_and_length_and_offsets_hold():
 
 
 def test_short_sections_are_one_passage_and_each_unit_keeps_its_headings():
-    blocks = read(
-        "a.md", b"# Vault\n\n## Price\n\nIt costs 41 EUR.\n\n### Tax\n\n- Not included.\n\n## Restores\n\nNine hours.\n"
-    )
+    page = b"# Vault\n\n## Price\n\nIt costs 41 EUR.\n\n### Tax\n\n- Not included.\n\n## Restores\n\nNine hours.\n"
+    blocks = read("a.md", page).blocks
     text, spans = render(blocks), cut(blocks)
     (passage,) = passages_of("c", text, spans)
     assert passage.heading == "Vault"
@@ -202,7 +283,7 @@ def test_a_row_stands_in_no_other_passage():
     text = (
         "# Keys\n\n## Life\n\n| Key | Life |\n| --- | --- |\n| A | for ever |\n\nKeep it safe.\n\n## Loss\n\nTell us.\n"
     )
-    blocks = read("a.md", text.encode())
+    blocks = read("a.md", text.encode()).blocks
     spans = cut(blocks)
     assert [s.kind for s in spans] == ["row", "prose", "prose"]
     assert all(one.end <= other.start for one, other in pairwise(spans))
@@ -210,4 +291,4 @@ def test_a_row_stands_in_no_other_passage():
 
 
 def test_a_file_without_a_heading_takes_its_title():
-    assert render(with_title(read("a.csv", b"a,b\n1,2\n"), "Prices")) == "# Prices\na: 1; b: 2\n"
+    assert render(with_title(read("a.csv", b"a,b\n1,2\n").blocks, "Prices")) == "# Prices\na: 1; b: 2\n"

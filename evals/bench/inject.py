@@ -24,7 +24,7 @@ from ingest.folder import files, submission
 from ingest.metadata import Metadata
 from retrieval.injection import commands_in
 from retrieval.instants import show_instant
-from retrieval.questions import sentence_spans
+from retrieval.sentences import sentence_spans
 from service.build import Services
 from service.compose import Citation, Claim, Draft
 from service.reply import CitationOut, ClaimOut, Reply

@@ -50,6 +50,13 @@ class VersionText(VersionOut):
     text: str
 
 
+class LeftOutOut(BaseModel):
+    """Content of the file that was knowingly not read: what it is, and where it is in the file."""
+
+    what: str
+    where: str
+
+
 class PublishedOut(BaseModel):
     """What publishing did."""
 
@@ -58,6 +65,7 @@ class PublishedOut(BaseModel):
     status: str
     passages: int
     catalog_revision: int
+    left_out: list[LeftOutOut] = []
 
 
 class RetractedOut(BaseModel):
@@ -225,6 +233,7 @@ def published_out(done: Published) -> PublishedOut:
         status=done.status,
         passages=done.passages,
         catalog_revision=done.revision,
+        left_out=[LeftOutOut(what=item.what, where=item.where) for item in done.left_out],
     )
 
 

@@ -21,7 +21,7 @@ from domains.spec import (
     Unavailable,
     UnsupportedMedia,
 )
-from retrieval.contents import Published
+from retrieval.contents import LeftOut, Published
 from service.acts.auditing import AuditOut
 from service.acts.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.acts.labelling import AdaptersOut, MoveOut
@@ -73,7 +73,10 @@ class Remote:
         allowed = {"allow_widen": submission.allow_widen, "allow_retitle": submission.allow_retitle}
         file = {"file": (submission.filename, submission.data)}
         done = self._post("/v1/documents", self._key, data={**fields, **allowed}, files=file)
-        return Published(done["doc_id"], done["version"], done["status"], done["passages"], done["catalog_revision"])
+        left_out = tuple(LeftOut(item["what"], item["where"]) for item in done["left_out"])
+        return Published(
+            done["doc_id"], done["version"], done["status"], done["passages"], done["catalog_revision"], left_out
+        )
 
     def documents(self, audiences: Audiences, as_of: str | None, revision: int | None) -> list[DocumentOut]:
         asked = {k: v for k, v in {"as_of": as_of, "revision": revision}.items() if v is not None}
