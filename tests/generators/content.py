@@ -272,7 +272,9 @@ class Content:
     def _note(self, text: str) -> list[str]:
         found = words(text)
         for word in found:
-            if word not in self.common:  # else the first feature that uses it would be blamed for all
+            if (
+                word not in self.common and word not in UNITS
+            ):  # else the first feature that uses it would be blamed for all
                 self.features.setdefault(word, self.feature)
             self.used.add(word)
         return found

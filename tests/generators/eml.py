@@ -30,7 +30,7 @@ def lines(c: Content, count: int = 3, **options: bool) -> str:
     return "\n\n".join(wrapped(c.whole(c.sentence(), **options)) for _ in range(count))
 
 
-def wrapped(text: str, width: int = 44, end: str = "\n") -> str:
+def wrapped(text: str, width: int = 72, end: str = "\n") -> str:
     """A text in lines of at most so many characters."""
     out, line = [], ""
     for word in text.split(" "):
@@ -42,20 +42,35 @@ def wrapped(text: str, width: int = 44, end: str = "\n") -> str:
     return end.join([*out, line])
 
 
-def put_text(part: EmailMessage | MIMEPart, c: Content, text: str, subtype: str = "plain", extra: str = "") -> None:
-    """Set a part's text, in a random character set and transfer encoding; `extra` is a sentence of that set."""
-    charset = c.random.choice(list(CHARSETS)) if extra == "any" else "utf-8"
-    if extra == "any":
-        feature, c.feature = c.feature, f"charset {charset}"
+def put_text(
+    part: EmailMessage | MIMEPart, c: Content, text: str, subtype: str = "plain", *, other: bool = False
+) -> None:
+    """Set a part's text in a random transfer encoding; `other` adds a sentence, and the character set that it is in."""
+    charset = c.random.choice(list(CHARSETS)) if other else "utf-8"
+    if not encodable(text, charset, subtype):
+        charset = "utf-8"
+    if other:
+        feature, c.feature = c.feature, f"{subtype} in {charset}"
         sentence = c.whole(fill(c, CHARSETS[charset]), folded=subtype == "plain")
-        text += f"<p>{escape(sentence)}</p>" if subtype == "html" else f"\n\n{sentence}\n"
+        text = (
+            text.replace("</body>", f"<p>{escape(sentence)}</p></body>")
+            if subtype == "html"
+            else f"{text}\n\n{sentence}\n"
+        )
         c.feature = feature
     if subtype == "html":
         text = text.encode(charset, "xmlcharrefreplace").decode(charset)
-    else:
-        text = text.encode(charset, "replace").decode(charset)
     encoding = c.random.choice(["quoted-printable", "base64", "8bit"]) if charset != "utf-16" else "base64"
     part.set_content(text, subtype=subtype, charset=charset, cte=encoding)
+
+
+def encodable(text: str, charset: str, subtype: str) -> bool:
+    """Can the charset hold the text? HTML writes what it cannot hold as references."""
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError:
+        return subtype == "html"
+    return True
 
 
 def started(c: Content, subject: str = "") -> EmailMessage:
@@ -81,7 +96,7 @@ Made = tuple[EmailMessage, str]
 def plain(c: Content) -> Made:
     mail = started(c)
     c.feature = "plain"
-    put_text(mail, c, lines(c, folded=True), extra="any")
+    put_text(mail, c, lines(c, folded=True), other=True)
     return mail, ""
 
 
@@ -98,7 +113,7 @@ def flowed(c: Content) -> Made:
 def html_only(c: Content) -> Made:
     mail = started(c)
     page = written(c)
-    put_text(mail, c, page, "html", extra="any" if c.maybe() else "")
+    put_text(mail, c, page, "html", other=c.maybe())
     return mail, str(mail.get_content())
 
 
@@ -106,7 +121,7 @@ def written(c: Content) -> str:
     """The HTML of a mail, with what mail programs put around the text."""
     body = html.body(c, most=6)
     c.feature = "mail frame"
-    kind = c.random.choice(["bare", "outlook", "newsletter", "signature"])
+    kind = c.random.choice(["bare", "outlook", "newsletter", "signature", "list"])
     if kind == "outlook":
         only = f"<!--[if mso]><p>{c.hide()}</p><![endif]-->"
         empty = "<p class=MsoNormal><o:p>&nbsp;</o:p></p>"
@@ -114,6 +129,8 @@ def written(c: Content) -> str:
     elif kind == "newsletter":
         unseen = f'<div style="display:none;max-height:0;overflow:hidden">{c.hide()}</div>'
         body = f'{unseen}<table width="100%"><tr><td align="center"><table width="600"><tr><td>{body}</td></tr></table></td></tr></table>'
+    elif kind == "list":  # a mailing list's foot, which some programs write behind the page
+        return f"<html><head><style>{html.RULES}</style></head><body>{body}</body></html><p>{html.sentence(c)}</p>"
     elif kind == "signature":
         body += f'<div class="gmail_signature">{c.spare(c.token())}</div>'
     return f"<html><head><style>{html.RULES}</style></head><body>{body}</body></html>"
@@ -311,9 +328,9 @@ def undeclared(c: Content, seed: object) -> Generated:
     declared = c.random.choice(
         ["", "Content-Type: text/plain; charset=utf-8\n", "Content-Type: text/plain; charset=x-unknown\n"]
     )
-    text = "\n\n".join(c.whole(fill(c, "Die Gebühr für {token} beträgt {amount} € im Jahr")) for _ in range(3))
     head = (
         f"From: a@example.org\nSubject: {c.whole(c.name(), folded=True)}\n{declared}Content-Transfer-Encoding: 8bit\n"
     )
+    text = "\n\n".join(c.whole(fill(c, "Die Gebühr für {token} beträgt {amount} € im Jahr")) for _ in range(3))
     c.spare("a@example.org")
     return c.made(f"mail-{seed}.eml", f"{head}\n{text}\n".encode("cp1252"), may_refuse=True)

@@ -267,18 +267,21 @@ def hidden_cells(content: Content) -> str:
     return f"<table>{out}</table>"
 
 
+SEEMS_HIDDEN = (
+    '<div class="menu open">{}</div>',
+    '<p aria-hidden="true">{}</p>',
+    '<p class="screen">{}</p>',
+    '<div style="visibility:hidden"><p style="visibility:visible">{}</p></div>',
+    '<p style="display:block">{}</p>',
+    '<p data-note="display:none">{}</p>',
+)
+
+
 def seems_hidden(content: Content) -> str:
-    """Text that a careless reader takes for hidden."""
-    out = (
-        f'<div class="menu open">{sentence(content)}</div>',
-        f'<p aria-hidden="true">{sentence(content)}</p>',
-        f'<p class="screen">{sentence(content)}</p>',
-        f'<div style="visibility:hidden">{content.hide()}<p style="visibility:visible">{sentence(content)}</p></div>',
-        f'<p style="display:block" title="{content.spare(content.token())}">{sentence(content)}</p>',
-        f'<p data-note="display:none">{sentence(content)}</p>',
-        f"<p>{escape(content.whole(f'Set display: none for {content.token()} & <b>{content.token()}</b>'))}</p>",
-    )
-    return "".join(content.random.sample(out, len(out)))
+    """Text that a careless reader takes for hidden, in two of several ways."""
+    first, second = content.random.sample(SEEMS_HIDDEN, 2)
+    shown = content.whole(f"Set display: none for {content.token()} & <b>{content.token()}</b>")
+    return f"<p>{escape(shown)}</p>" + first.format(sentence(content)) + second.format(sentence(content))
 
 
 def styled_blocks(content: Content) -> str:

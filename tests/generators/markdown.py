@@ -58,7 +58,7 @@ def links(c: Content) -> str:
     alt, title = c.spare(c.token()), c.spare(c.token())
     return (
         f'See [{first} page]({one} "{title}") or [{second}][{second}] or [{third}] or write to <{mail}>\n<{three}>'
-        f"![{alt}](x.png)\n\n[{second}]: {two}\n[{third}]: {c.address()} 'x'"
+        f" ![{alt}](x.png)\n\n[{second}]: {two}\n[{third}]: {c.address()} 'x'"
     )
 
 
@@ -219,7 +219,8 @@ def templates(c: Content) -> str:
         c.spare("note")
         return f":::note\n{sentence(c)}\n:::"
     if kind == "shortcode":
-        return f'{{{{< {c.hide(c.token())} size="2" >}}}}\n{sentence(c)}\n{{{{< /{c.token()} >}}}}'
+        name = c.hide(c.token())
+        return f'{{{{< {name} size="2" >}}}}\n{sentence(c)}\n{{{{< /{name} >}}}}'
     if kind == "include":
         return f"{{% include {c.hide(c.token())}.html %}}\n\n{sentence(c)}"
     if kind == "value":
