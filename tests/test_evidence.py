@@ -70,7 +70,7 @@ def texts(finding):
 
 def test_the_row_of_the_plan_currency_and_period_that_were_named(selector):
     found = selector("What does Business cost per month in USD if we pay yearly?")
-    assert [u.cells["Price per user per month"] for u in found.units] == ["19.50"]
+    assert [str(u.cells[3]) for u in found.units] == ["Price per user per month: 19.50"]
 
 
 def test_the_customers_context_serves_where_the_ticket_is_silent(selector):

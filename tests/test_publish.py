@@ -133,7 +133,7 @@ def test_one_bad_file_spoils_only_itself(shelf, tmp_path):
     (folder / "a.md").write_text("---\naudience: public\neffective_from: 2026-01-01\n---\n# A\n\nThe A fee is 5 EUR.\n")
     (folder / "b.pdf").write_bytes(b"no pdf")
     (folder / "c.md").write_text("---\naudience: [public\n---\n# C\n\nx\n")
-    (folder / "d.md").write_text("---\naudience: public\nprice: 3\n---\n# D\n\nx\n")
+    (folder / "d.md").write_text("---\naudience: public\nprecedence: high\n---\n# D\n\nx\n")
     (folder / "e.txt").write_text("The E fee is 6 EUR.")
     (folder / "e.txt.meta.yaml").write_text("audience: [public]\ntitle: E\neffective_from: 2026-01-01\n")
     publish = lambda s: shelf.publisher.publish(s, "test", EVERYONE)  # noqa: E731

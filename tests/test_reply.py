@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from retrieval.catalog import Passage
+from retrieval.contents import Cell, Passage
 from retrieval.contradiction import quantities
 from retrieval.evidence import Finding
 from retrieval.questions import Question
@@ -21,9 +22,14 @@ TEXT = "# Vault\nThe vault costs 41 EUR.\nPlan: Team; Currency: EUR; Price: 13.5
 VERSION = Version("vault", 1, "Vault", datetime(2026, 1, 1, tzinfo=UTC), None, frozenset({"public"}), 50, (), "c", 1)
 
 
+def cells_of(row):
+    return tuple(Cell(*pair.split(": ")) for pair in row.split("; "))
+
+
 def unit(part, kind="prose"):
     start = TEXT.index(part)
-    passage = Passage("c", 0, start, start + len(part), "Vault", kind, part)
+    cells = cells_of(part) if kind == "row" else ()
+    passage = Passage("c", 0, start, start + len(part), "Vault", kind, part, cells)
     return Unit(VERSION, passage, start, start + len(part), part, score=0.9)
 
 
@@ -31,6 +37,12 @@ SENTENCE, ROW = (
     unit("The vault costs 41 EUR."),
     unit("Plan: Team; Currency: EUR; Price: 13.50; Minimum users: 3", "row"),
 )
+
+
+def row_unit(text, cells):
+    return replace(ROW, text=text, passage=replace(ROW.passage, text=text, cells=cells))
+
+
 ANSWERED = Decision("answer", "answered", "price_answer")
 
 
@@ -49,21 +61,17 @@ def test_a_sentence_stands_as_it_is_and_a_row_is_read_out(domain):
     assert problems(draft) == []
 
 
-def test_a_cell_that_holds_a_semicolon_stays_whole():
-    row = unit("Plan: Team; Currency: EUR; Price: 13.50; Minimum users: 3", "row")
-    deeds = replace(
-        row, text="Region: United Kingdom; What holds: valid for most contracts; deeds need a witness in person"
-    )
-    assert deeds.cells == {
-        "Region": "United Kingdom",
-        "What holds": "valid for most contracts; deeds need a witness in person",
-    }
-    assert row.cells["Minimum users"] == "3"
+def test_of_columns_that_share_words_with_the_question_those_that_share_most_are_given(domain):
+    row = "Room: Blue; Weekday, Half day: 95; Weekend, Half day: 130; Weekend, Full day: 225; Note: nice; Price: 10"
+    cells = (*cells_of(row.partition("; Note")[0]), Cell("Note", "nice; Price: 10"))
+    asked = Finding(Question("What does Blue cost for a half day on a weekend?"), (row_unit(row, cells),), 0.9)
+    (claim,) = compose(domain, asked).claims
+    assert claim.text == "Blue: weekend, Half day 130"
 
 
 def test_what_a_row_is_about_is_always_told(domain):
     text = "Add-on: Envelope pack of 50; Currency: GBP; Price: 34.00"
-    row = replace(ROW, text=text)
+    row = row_unit(text, cells_of(text))
     (claim,) = compose(domain, Finding(Question("What is the price in pounds?"), (row,), 0.9)).claims
     assert claim.text == "Envelope pack of 50, GBP: price 34.00"
 
