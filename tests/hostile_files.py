@@ -1,7 +1,7 @@
 """Files that mean harm or were broken on the way: what strangers upload, made small enough to keep in code.
 
 Each entry of `HOSTILE` is a file name and a function that makes the bytes. What a reader does with them is for
-`tests/test_bad_files.py`: it reads the file or refuses it by name, within its limits.
+`tests/test_hostile_files.py`: it reads the file or refuses it by name, within its limits.
 """
 
 from __future__ import annotations
@@ -314,15 +314,19 @@ def one_page(content: bytes, size: bytes = b"300 200", form: bytes = b"null") ->
     return pdf_of([CATALOGUE, b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", PAGE % size, content, FONT, form])
 
 
+def packed_spaces(megabytes: int) -> bytes:
+    """So many megabytes of spaces, compressed without ever holding them."""
+    packer, piece = zlib.compressobj(1), b" " * 1_000_000
+    return b"".join(packer.compress(piece) for _ in range(megabytes)) + packer.flush()
+
+
 def inflating() -> bytes:
-    """A page whose content unpacks to 500 MB."""
-    packed = zlib.compress(b" " * 500_000_000, 9)
-    return one_page(stream(packed, b"/Filter /FlateDecode"))
+    """A page whose content unpacks to 1 GB."""
+    return one_page(stream(packed_spaces(1_000), b"/Filter /FlateDecode"))
 
 
 def inflating_twice() -> bytes:
-    packed = zlib.compress(zlib.compress(b" " * 900_000_000, 9), 9)
-    return one_page(stream(packed, b"/Filter [/FlateDecode /FlateDecode]"))
+    return one_page(stream(zlib.compress(packed_spaces(1_000), 9), b"/Filter [/FlateDecode /FlateDecode]"))
 
 
 def ring_of_pages() -> bytes:
@@ -466,7 +470,7 @@ TEXT_FILES: dict[str, Callable[[], bytes]] = {
     "dots.txt": lambda: b"It costs . . . . . 5 EUR\n" + b". " * 200_000,
     "empty lines.txt": lambda: b"It costs 5 EUR.\n" + b"\n \t" * 300_000 + b"6 EUR",
     "marks.txt": lambda: "".join(chr(c) for c in range(0x300, 0x370)).encode() * 500 + b" It costs 5 EUR.",
-    "directions.txt": lambda: ("\u202e" * 1000 + "It costs 5 EUR.\u2066").encode(),
+    "directions.txt": ("\u202e" * 1000 + "It costs 5 EUR.\u2066").encode,
     "binary.txt": lambda: bytes(range(256)) * 500,
     "utf-16 cut.txt": lambda: "It costs 5 EUR.".encode("utf-16")[:-1],
 }

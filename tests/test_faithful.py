@@ -10,6 +10,7 @@ from tests.generators.references import chromium, differences, shown
 from tests.generators.words import words
 
 FEW, MANY = 6, 60  # files of each format: in the fast suite, and in the slow one
+FEW_PDF = 3  # a PDF takes a second
 STRICT = ("lost", "hidden")
 
 
@@ -26,7 +27,7 @@ def failures(format_name, seeds, kinds):
 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_every_visible_word_is_read_and_no_hidden_one(format_name):
-    assert failures(format_name, range(FEW), STRICT) == []
+    assert failures(format_name, range(FEW_PDF if format_name == "pdf" else FEW), STRICT) == []
 
 
 @pytest.mark.slow
@@ -57,9 +58,9 @@ def test_an_independent_reader_sees_what_the_generator_calls_visible(format_name
 def known_limit(format_name, difference):
     """What the independent readers cannot see: number formats, invisible ink, words cut by a hyphen, marks glued to amounts."""
     limits = {
-        "docx": ("drop_cap", "(?)"),
-        "xlsx": ("typed_table", "formulas", "not_computed", "hidden_rows", "(?)"),
-        "pdf": ("hidden)", "hyphens", "footnote_marks", "(?)"),
+        "docx": ("drop_cap", "(common word)"),
+        "xlsx": ("typed_table", "formulas", "not_computed", "hidden_rows", "(common word)"),
+        "pdf": ("hidden)", "hyphens", "footnote_marks", "(common word)", "(?)"),
     }
     return any(limit in difference for limit in limits[format_name])
 
