@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import css_inline
+import tinycss2
 from bs4 import BeautifulSoup, Comment, Tag
 from bs4.element import NavigableString
 from markdown_it import MarkdownIt
+from mdit_py_plugins.admon import admon_plugin
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
@@ -25,9 +27,10 @@ from ingest.structure import blocks_of, convert
 from ingest.text import LINE_BREAK, raised, split_lines
 from retrieval.contents import LeftOut
 
-_DEEPEST = 200  # levels of elements; parsers and walkers below recurse
+_DEEPEST = 200  # levels of elements; parsers recurse
 _NEVER_SHOWN = [
     "script", "style", "template", "noscript", "head", "svg", "math", "iframe", "object", "canvas", "dialog",
+    "datalist",
 ]  # fmt: skip
 _STRUCK = ["del", "s", "strike"]
 _MEDIA = {"img": "image", "picture": "image", "video": "video", "audio": "audio", "iframe": "embedded page"}
@@ -36,17 +39,22 @@ _INLINE = [
     "kbd", "label", "mark", "meter", "nobr", "output", "progress", "q", "ruby", "samp", "small", "span", "strong",
     "sub", "sup", "time", "tt", "u", "var",
 ]  # fmt: skip
-_MARGINAL = ["header", "footer", "aside", "address"]  # docling takes them for furniture; a person reads them
+# What docling takes for furniture or moves, although a person reads it where it is.
+_SECTIONS = ["header", "footer", "aside", "address", "details", "summary", "figure", "figcaption", "fieldset", "legend"]
+_KEPT_ATTRIBUTES = {"colspan", "rowspan", "scope", "start", "type", "value", "reversed"}
+_CLOSED_BY_OTHERS = {
+    "p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option", "optgroup", "rt", "rp", "area",
+    "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+}  # fmt: skip
 # What pages call their navigation and consent notices in `class`, `id` and `role`.
 _BOILERPLATE = {
     "nav", "navbar", "navigation", "breadcrumb", "breadcrumbs", "cookie", "cookies", "consent", "gdpr", "menubar",
     "skiplink", "skipnav",
 }  # fmt: skip
-_HIDING = re.compile(
-    r"display:\s*none|visibility:\s*(hidden|collapse)|opacity:\s*0(\.0+)?\s*(;|$)|font-size:\s*0(px|pt|em|%)?\s*(;|$)"
-    r"|clip:\s*rect\(\s*[01](px)?[\s,]|(left|text-indent|top):\s*-\d{3,}"
-)
-_ON_BLOCK = re.compile(r"display:\s*(block|flex|grid|list-item|table)")
+_STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style)", re.I | re.S)
+_LINE = "text-decoration-line"
+_ZERO = re.compile(r"0+(\.0+)?(px|pt|r?em|%)?|rect\(\s*[01](px)?\b.*|-\d{3,}.*")
+_BLOCK_DISPLAYS = ("block", "flex", "grid", "list-item", "table")
 
 
 def read_html(filename: str, markup: str, limits: Limits) -> Reading:
@@ -65,17 +73,22 @@ def read_markdown(filename: str, text: str, limits: Limits) -> Reading:
 
 
 def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    return parser.use(footnote_plugin).use(deflist_plugin).use(tasklists_plugin)
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 10_000}).enable(["table", "strikethrough"])
+    parser.use(footnote_plugin).use(deflist_plugin).use(tasklists_plugin).use(admon_plugin)
+    parser.add_render_rule("footnote_anchor", lambda *_: "")  # an arrow back to the text
+    parser.add_render_rule("footnote_caption", lambda _, tokens, index, *__: str(tokens[index].meta["id"] + 1))
+    return parser
 
 
 def _read(filename: str, markup: str, is_page: bool) -> Reading:
-    soup = BeautifulSoup(css_inline.inline(markup, load_remote_stylesheets=False), "html.parser")
-    _check_depth(filename, soup)
+    _check_depth(filename, markup)
+    inlined = css_inline.inline(_screen_styles(markup), load_remote_stylesheets=False)
+    soup = BeautifulSoup(inlined, "html.parser")
     title = clean(soup.title.get_text()) if soup.title else ""
     left_out = [*_remove_media(soup), *(_remove_boilerplate(soup) if is_page else [])]
     _remove_hidden(soup)
     _resolve_inline(soup)
+    _simplify_blocks(soup)
     body = soup.body.decode_contents() if soup.body else str(soup)
     page = f'<html><head><meta charset="utf-8"></head><body>{body}</body></html>'
     found = convert("html", "page.html", page.encode())
@@ -83,24 +96,41 @@ def _read(filename: str, markup: str, is_page: bool) -> Reading:
     return Reading(tuple(blocks), tuple(left_out), title)
 
 
-def _check_depth(filename: str, soup: BeautifulSoup) -> None:
-    depth = 0
-    node: Any = soup
-    level = 0
-    while node is not None:  # in document order, without recursion
-        if isinstance(node, Tag) and node.contents:
-            node, level = node.contents[0], level + 1
-            depth = max(depth, level)
-            continue
-        while node is not None and node.next_sibling is None:
-            node, level = node.parent, level - 1
-        node = node.next_sibling if node is not None else None
-    if depth > _DEEPEST:
+def _check_depth(filename: str, markup: str) -> None:
+    """Refuse a page that nests too deeply, before a parser recurses into it."""
+    depth = deepest = 0
+    for closing, name in re.findall(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)", markup):
+        if name.casefold() not in _CLOSED_BY_OTHERS:
+            depth = max(depth - 1, 0) if closing else depth + 1
+            deepest = max(deepest, depth)
+    if deepest > _DEEPEST:
         raise InvalidInput(
-            f"{filename}: its elements are nested {depth} levels deep; at most {_DEEPEST} are read.",
+            f"{filename}: its elements are nested {deepest} levels deep; at most {_DEEPEST} are read.",
             "Save the page's text with a simpler layout.",
             "file",
         )
+
+
+def _screen_styles(markup: str) -> str:
+    """A page whose style rules for screens hold without condition: css-inline leaves out all that have one."""
+    return re.sub(
+        r"(<style\b[^>]*>)(.*?)(</style)", lambda m: f"{m[1]}{_for_screens(m[2])}{m[3]}", markup, flags=re.I | re.S
+    )
+
+
+def _for_screens(css: str) -> str:
+    rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+    return "".join(
+        tinycss2.serialize(rule.content)
+        if rule.type == "at-rule" and rule.lower_at_keyword == "media" and rule.content and _is_for_screens(rule)
+        else rule.serialize()
+        for rule in rules
+        if rule.type != "error"
+    )
+
+
+def _is_for_screens(rule: Any) -> bool:
+    return tinycss2.serialize(rule.prelude).strip().casefold() in ("screen", "all", "only screen")
 
 
 def _remove_media(soup: BeautifulSoup) -> Iterator[LeftOut]:
@@ -110,7 +140,15 @@ def _remove_media(soup: BeautifulSoup) -> Iterator[LeftOut]:
         if found:
             yield LeftOut(f"{len(found)} {what}{'s' if len(found) > 1 else ''}", ", ".join(n for n in named if n)[:200])
         for tag in found:
-            tag.replace_with(NavigableString(str(tag.get("alt") or "")))  # a tick mark is often an image
+            tag.replace_with(NavigableString(_apart(tag, str(tag.get("alt") or ""))))  # a tick mark is often an image
+
+
+def _apart(tag: Tag, text: str) -> str:
+    """Text that takes the place of a tag, with spaces where words meet."""
+    before, after = tag.previous_sibling, tag.next_sibling
+    left = " " if text and isinstance(before, NavigableString) and before[-1:].isalnum() else ""
+    right = " " if text and isinstance(after, NavigableString) and after[:1].isalnum() else ""
+    return f"{left}{text}{right}"
 
 
 def _remove_boilerplate(soup: BeautifulSoup) -> Iterator[LeftOut]:
@@ -138,29 +176,67 @@ def _remove_hidden(soup: BeautifulSoup) -> None:
     for tag in soup.find_all(_is_hidden):
         if not tag.decomposed:
             tag.decompose()
-    for tag in soup.find_all(_MARGINAL):
-        tag.name = "div"
+    for text in soup.find_all(string=True):
+        stated = (_style(parent).get("visibility") for parent in text.parents)
+        if next((visibility for visibility in stated if visibility), "visible") in ("hidden", "collapse"):
+            text.extract()
 
 
 def _is_hidden(tag: Tag) -> bool:
-    style = str(tag.get("style") or "").casefold()
-    hidden_input = tag.name == "input" and tag.get("type") == "hidden"
-    return tag.has_attr("hidden") or hidden_input or "line-through" in style or _HIDING.search(style) is not None
+    if tag.has_attr("hidden") or (tag.name == "input" and tag.get("type") == "hidden"):
+        return True
+    style = _style(tag)
+    if style.get("display") == "none" or "line-through" in style.get("text-decoration", "") + style.get(_LINE, ""):
+        return True
+    return any(_ZERO.fullmatch(style.get(name, "")) for name in ("opacity", "font-size", "clip", "left", "text-indent"))
+
+
+def _style(tag: Tag) -> dict[str, str]:
+    """The declarations of a tag's style, css-inline having written the style sheets' there too."""
+    declared = str(tag.get("style") or "").casefold().replace("!important", "")
+    pairs = (declaration.partition(":") for declaration in declared.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _resolve_inline(soup: BeautifulSoup) -> None:
     """Inline markup becomes text, so that a word that is partly set in bold stays one word."""
     _replace(soup, "wbr", lambda _: "")
     _replace(soup, "br", lambda _: LINE_BREAK)
-    _replace(soup, "sup", lambda tag: raised(tag.get_text()))
+    for tag in soup.find_all(_is_raised):
+        tag.replace_with(NavigableString(raised(tag.get_text())))
     for link in soup.find_all("a"):
         _keep_address(link)
     for tag in soup.find_all(_INLINE):
-        if _ON_BLOCK.search(str(tag.get("style") or "").casefold()):
+        if _style(tag).get("display") in _BLOCK_DISPLAYS:
             tag.name = "div"
         elif not tag.find(_is_block):
             tag.unwrap()
     soup.smooth()
+
+
+def _is_raised(tag: Tag) -> bool:
+    return tag.name == "sup" or _style(tag).get("vertical-align") in ("super", "text-top")
+
+
+def _simplify_blocks(soup: BeautifulSoup) -> None:
+    """Blocks as docling keeps them all and in order: no attributes but of tables and lists, no special sections."""
+    for tag in soup.find_all(_SECTIONS):
+        tag.name = "div"
+    for nested in soup.select("li > ul, li > ol"):
+        _move_behind(nested)
+    for tag in soup.find_all(True):
+        tag.attrs = {name: value for name, value in tag.attrs.items() if name in _KEPT_ATTRIBUTES}
+
+
+def _move_behind(nested: Tag) -> None:
+    """Text of a list item behind a nested list becomes an item of its own."""
+    following = [node for node in nested.next_siblings if clean(node.get_text())]
+    if following and not any(isinstance(node, Tag) and node.name in ("ul", "ol") for node in following):
+        item = BeautifulSoup("", "html.parser").new_tag("li")
+        for node in following:
+            item.append(node.extract())
+        if nested.parent is not None:
+            nested.parent.insert_after(item)
 
 
 def _replace(soup: BeautifulSoup, name: str, written: Callable[[Tag], str]) -> None:

@@ -6,6 +6,7 @@ through the standard library; docs/documents.md says why. `ingest.guard` runs th
 
 from __future__ import annotations
 
+import csv
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -140,6 +141,7 @@ def _filled(block: Block, left_out: list[LeftOut]) -> Iterator[Block]:
 
 def _read_csv(filename: str, data: bytes, limits: Limits) -> Reading:
     text = re.sub(r"\r\n?", "\n", decode(filename, data))
+    csv.field_size_limit(limits.file_bytes)
     return Reading(tuple(blocks_of(convert("csv", "table.csv", text.encode()), header_expected=True)))
 
 

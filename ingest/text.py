@@ -48,22 +48,19 @@ def decode(filename: str, data: bytes, declared: str | None = None) -> str:
     Raises:
         UnsupportedMedia: the bytes are not text in any encoding.
     """
-    for encoding in ("utf-8-sig", declared):
-        if encoding:
-            try:
-                return _checked(filename, data.decode(encoding))
-            except (UnicodeDecodeError, LookupError):
-                continue
+    for encoding, errors in (("utf-8-sig", "strict"), (declared or "", "strict"), ("utf-8", "surrogatepass")):
+        try:
+            text = data.decode(encoding, errors) if encoding else "\0"
+        except UnicodeDecodeError as error:
+            text = data[: error.start].decode(encoding) if error.reason == "truncated data" else "\0"
+        except LookupError:
+            continue
+        if "\0" not in text:
+            return re.sub("[\ud800-\udfff]", "", text)
     best = from_bytes(data, cp_isolation=_ENCODINGS).best()
-    if best is None:
+    if best is None or "\0" in str(best):
         raise _not_text(filename)
-    return _checked(filename, str(best))
-
-
-def _checked(filename: str, text: str) -> str:
-    if "\0" in text:
-        raise _not_text(filename)
-    return text
+    return str(best)
 
 
 def _not_text(filename: str) -> UnsupportedMedia:
@@ -203,15 +200,17 @@ def _line_block(text: str, is_item: bool) -> Block:
     return Block("paragraph", body)
 
 
-# What generators of web sites put between the words: `{% tag %}`, `{{< shortcode >}}`, `:::note`, and values `{{ x }}`.
-_TAG = re.compile(r"\{%.*?%\}|\{\{[<%]\s*/.*?[>%]\}\}|^[ \t]*:{3,}.*$", re.S | re.M)
-_SHORTCODE = re.compile(r"\{\{[<%]\s*([\w./-]+).*?[>%]\}\}", re.S)
-_VALUE = re.compile(r"\{\{.*?\}\}", re.S)
+# What generators of web sites put between the words: `{% tag %}`, `{{< shortcode >}}`, `:::note`, `{#anchor}`,
+# `[!WARNING]`, and values `{{ x }}`. The lengths keep the search linear.
+_TAG = re.compile(r"\{%.{0,500}?%\}|\{\{[<%]\s*/.{0,200}?[>%]\}\}|\{[:#][^{}\n]{1,200}\}", re.S)
+_LINE_MARK = re.compile(r"^[ \t]*:{3,}.*$|^(?=[ \t]*>)[ \t>]*\[!\w+\][ \t]*$", re.M)
+_SHORTCODE = re.compile(r"\{\{[<%]\s*([\w./-]+).{0,500}?[>%]\}\}", re.S)
+_VALUE = re.compile(r"\{\{[^{}]{0,500}\}\}")
 
 
 def without_template_marks(text: str) -> str:
     """Text without a site generator's marks; `HOLE` is where the generator would have put a value."""
     closed = set(re.findall(r"\{\{[<%]\s*/\s*([\w./-]+)", text))
-    text = re.sub(r"^[ \t]*(:{3,}).*$", "", text, flags=re.M)
-    text = _SHORTCODE.sub(lambda m: "" if m.group(1) in closed else HOLE, _TAG.sub("", text))
-    return _VALUE.sub(HOLE, text)
+    text = _TAG.sub("", _LINE_MARK.sub("", text))
+    text = _VALUE.sub(HOLE, _SHORTCODE.sub(lambda m: "" if m.group(1) in closed else HOLE, text))
+    return re.sub(rf"^[ \t]*{HOLE}[ \t]*$", f"\n{HOLE}\n", text, flags=re.M)  # alone in its line: a block of its own
