@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from domains.spec import load_domain
+from ingest.guard import read_within
+from ingest.limits import DEFAULTS
 from retrieval.tables import versions
 from tests.shelf import HashEmbedder, Shelf
 
@@ -57,6 +59,7 @@ def work(home: Path, seed: int) -> None:
     """The process that is killed."""
     draw = random.Random(seed)
     shelf = Shelf(home, load_domain("support"), HashEmbedder(), SYNC_THRESHOLD)
+    read_within(DEFAULTS, "first.md", b"# First\n\nStarts the process that reads.\n")
     tell(did="open")
     while True:
         doc = f"doc-{draw.randrange(6)}"
