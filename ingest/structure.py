@@ -48,8 +48,9 @@ def _docling() -> dict[str, Any]:
     docling imports transformers, and so torch, if it is installed, for models that no declarative backend uses. A
     reading process has no use for them: without them it starts in 2 seconds instead of 6 and takes 0.4 GB less.
     """
-    absent = [name for name in ("transformers",) if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: an import of it raises ImportError
+    hidden = "transformers" not in sys.modules
+    if hidden:
+        sys.modules["transformers"] = None  # type: ignore[assignment]  # an import of it raises ImportError
     try:
         from docling.backend.csv_backend import CsvDocumentBackend
         from docling.backend.html_backend import HTMLDocumentBackend
@@ -59,8 +60,8 @@ def _docling() -> dict[str, Any]:
         from docling.datamodel.base_models import DocumentStream, InputFormat
         from docling.datamodel.document import InputDocument
     finally:
-        for name in absent:
-            del sys.modules[name]
+        if hidden:
+            del sys.modules["transformers"]
     return {
         "csv": (CsvDocumentBackend, None),
         "docx": (MsWordDocumentBackend, None),
@@ -193,10 +194,7 @@ def _is_visible(node: Any) -> bool:
 
 
 def _own_text(node: Any) -> str:
-    label = str(getattr(node, "label", ""))
-    return (
-        "" if label == "caption" and getattr(node, "parent", None) is None else clean(getattr(node, "text", "") or "")
-    )
+    return clean(getattr(node, "text", "") or "")
 
 
 def _introduction(text: str) -> str:

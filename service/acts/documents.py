@@ -51,7 +51,7 @@ class VersionText(VersionOut):
     text: str
 
 
-class LeftOutOut(BaseModel):
+class UnreadContent(BaseModel):
     """Content of the file that was knowingly not read: what it is, and where it is in the file."""
 
     what: str
@@ -66,7 +66,7 @@ class PublishedOut(BaseModel):
     status: str
     passages: int
     catalog_revision: int
-    left_out: list[LeftOutOut] = []
+    left_out: list[UnreadContent] = []
 
 
 class RetractedOut(BaseModel):
@@ -157,13 +157,13 @@ def version_text(services: Services, caller: Caller, doc_id: str, number: int) -
     return services.catalog.reading(lambda: services.pipeline.view(None, None, caller)[1], read)
 
 
-def left_out(services: Services, caller: Caller, doc_id: str, number: int) -> list[LeftOutOut]:
+def left_out(services: Services, caller: Caller, doc_id: str, number: int) -> list[UnreadContent]:
     """What was knowingly not read of the file of a version; for callers who may publish."""
     if not caller.sees_revisions:
         return []
     _, view = services.pipeline.view(None, None, caller)
     version = services.catalog.version(view, doc_id, number)
-    return [LeftOutOut(what=item.what, where=item.where) for item in version.left_out]
+    return [UnreadContent(what=item.what, where=item.where) for item in version.left_out]
 
 
 def publish(
@@ -247,7 +247,7 @@ def published_out(done: Published) -> PublishedOut:
         status=done.status,
         passages=done.passages,
         catalog_revision=done.revision,
-        left_out=[LeftOutOut(what=item.what, where=item.where) for item in done.left_out],
+        left_out=[UnreadContent(what=item.what, where=item.where) for item in done.left_out],
     )
 
 
