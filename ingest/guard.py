@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import resource
 import signal
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -74,12 +76,20 @@ def _prepare(read_bytes: int) -> None:
     from ingest.readers import warm  # noqa: PLC0415  # only the reading process needs these libraries
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for the reading
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
     warm()
     pages = (
         int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) if Path("/proc/self/statm").exists() else 0
     )
     limit = pages * resource.getpagesize() + read_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _end_with_parent() -> None:
+    """End at once if the process that waits for the reading is killed."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _read(filename: str, data: bytes, limits: Limits) -> Reading:
