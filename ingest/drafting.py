@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domains.spec import Domain, InvalidInput
-from ingest.blocks import Reading, cut, render, with_title
+from ingest.blocks import Reading, render, with_title
 from ingest.guard import read_within
 from ingest.limits import Limits
 from ingest.metadata import Metadata, derived, front_matter
+from ingest.passages import cut
 from retrieval.contents import Draft
 from retrieval.instants import now, parse_instant
 

@@ -22,12 +22,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from domains.spec import load_domain
 from ingest.guard import read_within
 from ingest.limits import DEFAULTS
-from retrieval.tables import versions
-from tests.shelf import HashEmbedder, Shelf
 
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
 SYNC_THRESHOLD = 5  # Chroma writes its graph to disk after so many records: a kill meets it often
@@ -56,7 +55,9 @@ class Told:
 
 
 def work(home: Path, seed: int) -> None:
-    """The process that is killed."""
+    """The process that is killed; its reading process imports this file, so that the heavy parts are imported here."""
+    from tests.shelf import HashEmbedder, Shelf
+
     draw = random.Random(seed)
     shelf = Shelf(home, load_domain("support"), HashEmbedder(), SYNC_THRESHOLD)
     read_within(DEFAULTS, "first.md", b"# First\n\nStarts the process that reads.\n")
@@ -91,6 +92,8 @@ def kill_rounds(home: Path, times: int, seed: int = 1) -> dict[str, object]:
     Raises:
         AssertionError: something acknowledged was lost, or catalog and indexes do not agree.
     """
+    from tests.shelf import HashEmbedder, Shelf
+
     draw, told, opened = random.Random(seed), Told(), []
     for number in range(times):
         command = [sys.executable, "-m", "tests.kill", "--work", str(home), "--seed", str(seed * 1000 + number)]
@@ -119,8 +122,10 @@ def kill_rounds(home: Path, times: int, seed: int = 1) -> dict[str, object]:
     }
 
 
-def check(shelf: Shelf, told: Told, number: int) -> None:
+def check(shelf: Any, told: Told, number: int) -> None:
     """All that was acknowledged stands, and the indexes agree."""
+    from retrieval.tables import versions
+
     report = shelf.publisher.upkeep.verify()
     assert report.clean, f"kill {number}: {report.problems[:5]}"
     with shelf.engine.connect() as connection:

@@ -16,7 +16,8 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
 from domains.spec import InvalidInput, UnsupportedMedia
-from ingest.blocks import Block, cut, render, with_title
+from ingest.blocks import Block, render, with_title
+from ingest.passages import cut
 from ingest.readers import read
 from retrieval.contents import passages_of
 from retrieval.retriever import Hit
