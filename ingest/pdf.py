@@ -1,6 +1,6 @@
 """PDF: from characters with places to blocks.
 
-PDFium (pypdfium2) opens the file, drops invisible text and merges form fields and notes into the page; pdfplumber gives
+PDFium (pypdfium2) opens the file, finds invisible text and merges form fields and notes into the page; pdfplumber gives
 characters, links and ruled tables. What remains is layout, which a PDF does not state: columns, tables without rules,
 headings, lists, running headers, and what goes on over a page break.
 """
@@ -12,6 +12,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from ctypes import c_double
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ import pypdfium2.raw as pdfium_c
 from domains.spec import InvalidInput
 from ingest.blocks import Block, Reading, clean
 from ingest.limits import Limits
-from ingest.pdf_chars import Char, Link, is_inside, turned_words, visible_chars, words_of
+from ingest.pdf_chars import Char, Link, Place, is_inside, turned_words, visible_chars, words_of
 from ingest.pdf_layout import Line, Region, Word, lines_of, regions_of
 from ingest.tables import Grid, GridCell, table_blocks
 from ingest.text import join_wrapped, line_blocks
@@ -33,6 +34,7 @@ _INVISIBLE = (pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium_c.FPDF_TEXTRENDERMO
 _MARGIN = 0.12  # of the page's height: where running headers and footers are
 _APART = 1.0  # of the type size: the least space between them and the text
 _HEADING_SIZE = 1.1  # of the body's size
+_LONGEST_TITLE = 8  # words; a longer text that ends in a full stop is not a heading
 _PARAGRAPH_GAP = 0.6  # of the body's size, between lines
 _SPACE = 0.2  # of the type size: the narrowest space between words
 _OPEN_LINES = 3  # fewer lines do not show how wide their column is
@@ -45,10 +47,10 @@ def read_pdf(filename: str, data: bytes, limits: Limits) -> Reading:
     Raises:
         InvalidInput: it is encrypted, or has more pages than the limit.
     """
-    prepared, left_out = _prepared(filename, data, limits)
+    prepared, hidden, left_out = _prepared(filename, data, limits)
     links = _links(data)
     with pdfplumber.open(io.BytesIO(prepared)) as pdf:
-        pages = [_page(page, own) for page, own in zip(pdf.pages, links, strict=True)]
+        pages = [_page(page, *own) for page, *own in zip(pdf.pages, links, hidden, strict=True)]
     return Reading(tuple(_blocks(_without_running_lines(pages))), tuple(left_out))
 
 
@@ -76,8 +78,8 @@ def _links(data: bytes) -> list[list[Link]]:
         ]
 
 
-def _prepared(filename: str, data: bytes, limits: Limits) -> tuple[bytes, list[LeftOut]]:
-    """The file without invisible text, its fields and notes drawn on the page; and what cannot be read."""
+def _prepared(filename: str, data: bytes, limits: Limits) -> tuple[bytes, list[list[Place]], list[LeftOut]]:
+    """The file with its fields and notes drawn on the pages, the invisible characters of each, and what is not read."""
     try:
         document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as error:
@@ -89,36 +91,51 @@ def _prepared(filename: str, data: bytes, limits: Limits) -> tuple[bytes, list[L
             raise InvalidInput(
                 f"{filename}: {len(document)} pages; at most {limits.pdf_pages} are read.", "Split it.", "file"
             )
-        left_out, changed = list[LeftOut](), False
+        left_out, hidden, changed = list[LeftOut](), list[list[Place]](), False
         for number in range(len(document)):
             page = document[number]
-            changed = _prepare_page(page, number + 1, left_out) or changed
+            hidden.append(_hidden_places(page, number + 1, left_out))
+            changed = _draw_annotations(page) or changed
             page.close()
         if not changed:
-            return data, left_out
+            return data, hidden, left_out
         out = io.BytesIO()
         document.save(out)
-        return out.getvalue(), left_out
+        return out.getvalue(), hidden, left_out
 
 
-def _prepare_page(page: Any, number: int, left_out: list[LeftOut]) -> bool:
-    """Whether the page was changed. Invisible text over a scan is its recognised text, and stays."""
-    changed = False
-    if pdfium_c.FPDFPage_GetAnnotCount(page.raw) > 0:
-        changed = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS
+def _draw_annotations(page: Any) -> bool:
+    """Draw form fields and notes on a page; whether it was changed."""
+    annotated = pdfium_c.FPDFPage_GetAnnotCount(page.raw) > 0
+    return annotated and pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS
+
+
+def _hidden_places(page: Any, number: int, left_out: list[LeftOut]) -> list[Place]:
+    """Where invisible characters are. Invisible text over a scan is its recognised text, and is read."""
     images = sum(1 for _ in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE]))
     texts = list(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_TEXT]))
-    hidden = [text for text in texts if pdfium_c.FPDFTextObj_GetTextRenderMode(text.raw) in _INVISIBLE]
-    recognised = bool(images) and len(hidden) == len(texts)
+    hidden = sum(_is_invisible(text.raw) for text in texts)
+    recognised = bool(images) and hidden == len(texts)
     if report := _unread(len(texts), images, recognised):
         left_out.append(LeftOut(report, f"page {number}"))
-    if not hidden or recognised:
-        return changed
-    for text in hidden:
-        if text.level == 0:
-            page.remove_obj(text)
-    page.gen_content()
-    return True
+    # PDFium could remove such text, but it would rewrite the page without its word spacing.
+    return _invisible_characters(page) if hidden and not recognised else []
+
+
+def _is_invisible(text: Any) -> bool:
+    return pdfium_c.FPDFTextObj_GetTextRenderMode(text) in _INVISIBLE
+
+
+def _invisible_characters(page: Any) -> list[Place]:
+    """The origins of the invisible characters, in points from the page's lower left corner."""
+    found: list[Place] = []
+    text, x, y = page.get_textpage(), c_double(), c_double()
+    for index in range(text.count_chars()):
+        owner = pdfium_c.FPDFText_GetTextObject(text.raw, index)
+        if owner and _is_invisible(owner) and pdfium_c.FPDFText_GetCharOrigin(text.raw, index, x, y):
+            found.append((x.value, y.value))
+    text.close()
+    return found
 
 
 def _unread(texts: int, images: int, recognised: bool) -> str:
@@ -130,11 +147,11 @@ def _unread(texts: int, images: int, recognised: bool) -> str:
     return "scanned page: its recognised text was read" if recognised else f"{images} image{'s' if images > 1 else ''}"
 
 
-def _page(page: Any, links: Sequence[Link]) -> _Page:
+def _page(page: Any, links: Sequence[Link], hidden: Sequence[Place]) -> _Page:
     tables = [t for t in page.find_tables() if len({c[0] for c in t.cells}) > 1]
     inside: list[list[Char]] = [[] for _ in tables]
     outside: list[Char] = []
-    for char in visible_chars(page, links):
+    for char in visible_chars(page, links, hidden):
         place = next((i for i, table in enumerate(tables) if is_inside(char, table.bbox)), None)
         (outside if place is None else inside[place]).append(char)
     ruled = [
@@ -273,30 +290,43 @@ def _region_blocks(region: Region, body: float, levels: dict[int, int], known: C
     if region.grid:
         yield from table_blocks(region.grid)
         return
-    held: list[Line] = []
-
-    def close() -> Iterator[Block]:
-        yield from line_blocks([line.text for line in held], _full_lines(region, held), known)
-        held.clear()
-
-    for line, following in zip(region.lines, [*region.lines[1:], None], strict=True):
-        level = _heading_level(line, following, body, levels)
-        if held and (level or line.top - held[-1].bottom > body * _PARAGRAPH_GAP):
-            yield from close()
-        if level:
-            yield Block("heading", clean(line.text), level)
+    for level, lines in _paragraphs(region.lines, body, levels):
+        text = clean(join_wrapped([line.text for line in lines], known))
+        if level and not _is_sentence(text):
+            yield Block("heading", text, level)
         else:
-            held.append(line)
-    yield from close()
+            yield from line_blocks([line.text for line in lines], _full_lines(region, lines), known)
+
+
+def _paragraphs(lines: Sequence[Line], body: float, levels: dict[int, int]) -> Iterator[tuple[int, list[Line]]]:
+    """Lines without a wide space between them, with their level as a heading; 0 for a paragraph."""
+    held: list[Line] = []
+    held_level = 0
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        level = _heading_level(line, following, body, levels)
+        if held and (level != held_level or line.top - held[-1].bottom > max(body, line.size) * _PARAGRAPH_GAP):
+            yield held_level, held
+            held = []
+        held.append(line)
+        held_level = level
+    if held:
+        yield held_level, held
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a text in larger type is running text after all, as in a file that is mostly tables in small type."""
+    return text.endswith(".") and len(text.split()) > _LONGEST_TITLE
 
 
 def _full_lines(region: Region, lines: Sequence[Line]) -> list[bool]:
     """Whether each line was broken because the next word did not fit, or is running text up to near the edge."""
     following = [line.words[0].x1 - line.words[0].x0 for line in lines[1:]]
-    return [
-        line.x1 + _SPACE * line.size + width > region.x1 or _is_running_text(region, line)
-        for line, width in zip(lines, [*following, 0.0], strict=False)
-    ]
+    ends = [line.x1 + _SPACE * line.size + width for line, width in zip(lines, following, strict=False)]
+    widest = max((line.x1 for line in lines), default=0.0)
+    # A paragraph may be narrower than its region. It shows that by breaking every line where the next word did not fit.
+    wrapped = all(end > widest and len(line.words) >= _RUNNING_WORDS for line, end in zip(lines, ends, strict=False))
+    full = [wrapped or end > region.x1 or _is_running_text(region, x) for x, end in zip(lines, ends, strict=False)]
+    return [*full, False]
 
 
 def _is_running_text(region: Region, line: Line) -> bool:

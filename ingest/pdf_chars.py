@@ -18,6 +18,7 @@ from ingest.text import raised
 Char = dict[str, Any]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Link = tuple[str, Box]  # address and place
+Place = tuple[float, float]  # of a character's origin, as the file gives it: from the page's lower left corner
 
 _SMALLEST = 2.0  # points; smaller type is not readable
 _RAISED_SIZE = 0.85  # of its neighbour's size: a footnote mark is smaller
@@ -25,9 +26,36 @@ _SPACE_WIDTH = 0.2  # of the type size: the narrowest space between words
 _DOUBLE = 0.1  # of the type size: letters nearer than this are one, drawn twice; the narrowest letters are 0.2 wide
 
 
-def visible_chars(page: Any, links: Sequence[Link]) -> list[Char]:
-    """The characters of a page (of pdfplumber), with the addresses of links behind the linked words."""
-    return _with_addresses(_with_raised_marks(_without_doubles(_visible(page))), links)
+def visible_chars(page: Any, links: Sequence[Link], hidden: Sequence[Place]) -> list[Char]:
+    """The characters of a page (of pdfplumber), with the addresses of links behind the linked words.
+
+    `hidden` is where the file has invisible characters.
+    """
+    seen = _without_doubles(_without_hidden(page, _visible(page), hidden))
+    return _with_addresses(_with_raised_marks(seen), links)
+
+
+def _without_hidden(page: Any, chars: list[Char], hidden: Sequence[Place]) -> list[Char]:
+    places = {_nearest(*_turned(page, x, y)) for x, y in hidden}
+    if not places:
+        return chars
+    return [char for char in chars if places.isdisjoint(_near(*_nearest(*char["matrix"][4:])))]
+
+
+def _nearest(x: float, y: float) -> tuple[int, int]:
+    return round(x), round(y)
+
+
+def _near(x: int, y: int) -> set[tuple[int, int]]:
+    """The whole points around a place: two programs differ in its fractions."""
+    return {(x + dx, y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)}
+
+
+def _turned(page: Any, x: float, y: float) -> Place:
+    """A place of the file where pdfplumber has it: turned with the page, from the corner of its medium."""
+    left, bottom, right, top = page.page_obj.mediabox
+    turned = {90: (y - bottom, right - x), 180: (right - x, top - y), 270: (top - y, x - left)}
+    return turned.get(page.page_obj.rotate % 360, (x - left, y - bottom))
 
 
 def _visible(page: Any) -> list[Char]:
@@ -144,6 +172,7 @@ def turned_words(chars: Sequence[Char], direction: str) -> list[Word]:
 
 def _word(found: dict[str, Any]) -> Word:
     text = found["text"].replace("(cid:127)", "•")  # how the bullet of the standard fonts is given
-    box = (found["x0"], found["x1"], found["top"], found["bottom"])
     size = statistics.median(c["size"] for c in found["chars"])
+    # Fonts may give no width for a bullet.
+    box = (found["x0"], max(found["x1"], found["x0"] + _SPACE_WIDTH * size), found["top"], found["bottom"])
     return Word(text, *box, size, all("bold" in c["fontname"].casefold() for c in found["chars"]))
