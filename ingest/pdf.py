@@ -50,7 +50,7 @@ def read_pdf(filename: str, data: bytes, limits: Limits) -> Reading:
     prepared, hidden, left_out = _prepared(filename, data, limits)
     links = _links(data)
     with pdfplumber.open(io.BytesIO(prepared)) as pdf:
-        pages = [_page(page, *own) for page, *own in zip(pdf.pages, links, hidden, strict=True)]
+        pages = [_page(*given) for given in zip(pdf.pages, links, hidden, strict=True)]
     return Reading(tuple(_blocks(_without_running_lines(pages))), tuple(left_out))
 
 
@@ -106,8 +106,9 @@ def _prepared(filename: str, data: bytes, limits: Limits) -> tuple[bytes, list[l
 
 def _draw_annotations(page: Any) -> bool:
     """Draw form fields and notes on a page; whether it was changed."""
-    annotated = pdfium_c.FPDFPage_GetAnnotCount(page.raw) > 0
-    return annotated and pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS
+    if pdfium_c.FPDFPage_GetAnnotCount(page.raw) <= 0:
+        return False
+    return bool(pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS)
 
 
 def _hidden_places(page: Any, number: int, left_out: list[LeftOut]) -> list[Place]:
@@ -323,8 +324,9 @@ def _full_lines(region: Region, lines: Sequence[Line]) -> list[bool]:
     following = [line.words[0].x1 - line.words[0].x0 for line in lines[1:]]
     ends = [line.x1 + _SPACE * line.size + width for line, width in zip(lines, following, strict=False)]
     widest = max((line.x1 for line in lines), default=0.0)
-    # A paragraph may be narrower than its region. It shows that by breaking every line where the next word did not fit.
-    wrapped = all(end > widest and len(line.words) >= _RUNNING_WORDS for line, end in zip(lines, ends, strict=False))
+    # A paragraph may be narrower than its region: every line ends where the next word did not fit, or inside a word.
+    running = all(len(line.words) >= _RUNNING_WORDS for line in lines[:-1])
+    wrapped = running and (all(end > widest for end in ends) or any(line.text.endswith("-") for line in lines))
     full = [wrapped or end > region.x1 or _is_running_text(region, x) for x, end in zip(lines, ends, strict=False)]
     return [*full, False]
 

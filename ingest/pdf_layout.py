@@ -22,6 +22,7 @@ _PROSE_WIDTH = 10.0  # of the type size: columns of text are wider, columns of f
 _FEW_LINES = 3  # fewer lines are too few to judge a column by them: the last lines of a text that fills the other
 _MANY_LINES, _FULL_WORDS = 8, 5.0  # lines, and words in a line, that show that such a neighbour is a column of text
 _PROSE_ROWS = 3  # in fewer rows, wide gaps that are aligned are an accident of justified text
+_ROW_SPACE = 0.3  # of the type size: how much more space is between the rows of a table than between wrapped lines
 # A bullet, `1.`, `2)`, `1.1`, `a)`, `(iv)`: with a wide gap behind it, the text of a list item follows.
 _MARKER = re.compile(r"[•◦▪▫●○■□‣⁃∙·–—*o-]|\d{1,3}[.)]|\(\d{1,3}\)|\d{1,2}(\.\d{1,2})+\.?|\(?([a-z]|[ivx]{1,4})\)")
 
@@ -356,13 +357,28 @@ def _table(rows: Sequence[Sequence[Line]], columns: _Columns) -> Region:
 
 
 def _without_wraps(rows: Sequence[Sequence[Line]], columns: _Columns) -> list[dict[int, str]]:
-    """Rows as column -> text; a line without a first cell goes on with the cells above it."""
+    """Rows as column -> text, with the lines of wrapped cells joined."""
     found: list[dict[int, str]] = []
-    for row in rows:
-        cells = {_column(columns, segment): segment.text for segment in row}
-        if found and 0 not in cells and len(found) > 1:
-            for column, text in cells.items():
-                found[-1][column] = f"{found[-1].get(column, '')} {text}".strip()
-        else:
-            found.append(cells)
+    for group in _spaced_groups(rows):
+        lines = [{_column(columns, segment): segment.text for segment in row} for row in group]
+        is_one = sum(0 in cells for cells in lines) == 1
+        for number, cells in enumerate(lines):
+            # A line without a first cell goes on with the cells above it; the header is not wrapped.
+            if (is_one and number) or (0 not in cells and len(found) > 1 and not is_one):
+                for column, text in cells.items():
+                    found[-1][column] = f"{found[-1].get(column, '')} {text}".strip()
+            else:
+                found.append(cells)
     return found
+
+
+def _spaced_groups(rows: Sequence[Sequence[Line]]) -> list[list[Sequence[Line]]]:
+    """Rows parted where the space between them is wider than the narrowest: lines of one cell are closer than rows."""
+    spaces = [_top(lower) - _bottom(upper) for upper, lower in pairwise(rows)]
+    limit = min(spaces, default=0.0) + _ROW_SPACE * rows[0][0].size
+    groups = [[rows[0]]]
+    for row, space in zip(rows[1:], spaces, strict=True):
+        if space > limit:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
