@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from ctypes import c_double
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import pdfplumber
@@ -218,15 +217,16 @@ def _is_page_number(line: Line) -> bool:
 
 def _without(page: _Page, running: list[Line]) -> _Page:
     """A page without its running lines; a line close to the text is a line of it, such as the header of a table."""
-    gone = {id(word) for line in running for word in line.words}
-    others = [line for line in lines_of(page.words) if id(line.words[0]) not in gone]
-    kept = {
-        id(word)
-        for line in running
-        if not _is_page_number(line) and any(_space_between(line, other) < _APART * line.size for other in others)
-        for word in line.words
-    }
-    return replace(page, words=tuple(word for word in page.words if id(word) not in gone - kept))
+    candidates = {id(word) for line in running for word in line.words}
+    text = [line for line in lines_of(page.words) if id(line.words[0]) not in candidates]
+    gone: set[int] = set()
+    # From the middle of the page outwards, for what is close to a line of text is text too.
+    for line in sorted(running, key=lambda x: abs(x.top - page.height / 2)):
+        if _is_page_number(line) or all(_space_between(line, other) >= _APART * line.size for other in text):
+            gone |= {id(word) for word in line.words}
+        else:
+            text.append(line)
+    return replace(page, words=tuple(word for word in page.words if id(word) not in gone))
 
 
 def _space_between(line: Line, other: Line) -> float:
@@ -253,8 +253,8 @@ def _blocks(pages: Sequence[_Page]) -> Iterator[Block]:
     known = Counter(word.casefold() for line in lines for word in re.findall(r"[^\W\d_]+-[^\W\d_]+", line.text))
     joined = _joined_tables(regions)
     found = [list(_region_blocks(region, body, levels, known)) for region in joined]
-    open_ended = [_is_open_ended(region, following) for region, following in pairwise(joined)]
-    yield from _joined_paragraphs(found, [*open_ended, False])
+    open_ended = [_is_open_ended(*pair) for pair in zip(joined, [*joined[1:], None], strict=False)]
+    yield from _joined_paragraphs(found, open_ended)
 
 
 def _joined_tables(pages: Sequence[Sequence[Region]]) -> list[Region]:
@@ -346,9 +346,9 @@ def _heading_level(line: Line, following: Line | None, body: float, levels: dict
     return len(levels) + 1 if is_title and len(levels) < 5 else 0
 
 
-def _is_open_ended(region: Region, following: Region) -> bool:
+def _is_open_ended(region: Region, following: Region | None) -> bool:
     """Whether the last line of a region is full, and so may go on in the next column or on the next page."""
-    if len(region.lines) < _OPEN_LINES or not following.lines:
+    if len(region.lines) < _OPEN_LINES or following is None or not following.lines:
         return False
     last, word = region.lines[-1], following.lines[0].words[0]
     return last.x1 + _SPACE * last.size + word.x1 - word.x0 > region.x1
