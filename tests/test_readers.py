@@ -11,9 +11,9 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
+from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate, Paragraph, SimpleDocTemplate, Table
 
 from domains.spec import InvalidInput, UnsupportedMedia
 from ingest.blocks import Block, render, with_title
@@ -192,6 +192,100 @@ def test_pdf_headings_paragraphs_and_tables():
     assert found[0] == "# Service levels"
     assert found[1].startswith("Credits are not paid out. Credits")
     assert found[-1] == "Uptime: 99.5 %; Credit: 10 %"
+
+
+BODY = getSampleStyleSheet()["BodyText"]
+ITEM = ParagraphStyle("item", parent=BODY, leftIndent=24, bulletIndent=4)
+
+
+def in_frames(story, *frames: Frame) -> bytes:
+    """A PDF whose text flows through frames (in points: left, bottom, width, height)."""
+    out = io.BytesIO()
+    template = BaseDocTemplate(out, pagesize=A4)
+    template.addPageTemplates([PageTemplate("page", list(frames) or [Frame(60, 60, 475, 720)])])
+    template.build(list(story))  # building empties the list
+    return out.getvalue()
+
+
+def drawn(draw) -> bytes:
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=A4)
+    draw(canvas)
+    canvas.save()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_pdf_columns_are_read_one_after_the_other(count):
+    sentences = [
+        f"Course {n} opens at {n}:30 and costs €{n}.50 for members of the rowing club." for n in range(100, 160)
+    ]
+    width = 480 / count
+    frames = [Frame(50 + (width + 10) * n, 60, width, 400) for n in range(count)]
+    found = lines("a.pdf", in_frames([Paragraph(" ".join(sentences), BODY)], *frames))
+    assert " ".join(found) == " ".join(sentences)
+    assert [s for s in sentences if not any(s in line for line in found)] == []
+
+
+def test_pdf_list_items_with_a_hanging_indent_are_items_in_columns_too():
+    marks = ["a)", "b)", "c)"] * 5
+    texts = [f"Item {n} of the list goes on over the end of its line, which is narrow." for n in range(len(marks))]
+    story = [Paragraph(text, ITEM, bulletText=mark) for mark, text in zip(marks, texts, strict=True)]
+    expected = [f"{mark}\t{text}" for mark, text in zip(marks, texts, strict=True)]
+    assert lines("a.pdf", in_frames(story)) == expected
+    assert lines("a.pdf", in_frames(story, Frame(60, 60, 230, 260), Frame(300, 60, 230, 260))) == expected
+
+
+def test_pdf_a_font_may_change_inside_a_word():
+    text = Paragraph("The <b>moor</b>ing costs €554<i>.36</i> from 2030<b>-02-16</b>.", BODY)
+    assert lines("a.pdf", in_frames([text])) == ["The mooring costs €554.36 from 2030-02-16."]
+
+
+def test_pdf_text_drawn_twice_is_read_once():
+    def draw(canvas):
+        for shift in (0, 0.3):
+            canvas.drawString(60 + shift, 700, "A locker will be allotted to all.")
+
+    assert lines("a.pdf", drawn(draw)) == ["A locker will be allotted to all."]
+
+
+def test_pdf_link_addresses_are_written_unless_the_text_shows_them():
+    link = '<link href="{}">{}</link>'
+    page = link.format("https://club.example/fees", "the list of fees")
+    mail = link.format("mailto:desk@club.example?subject=x", "write to us")
+    shown = link.format("https://club.example", "https://club.example")
+    other = link.format("file:///etc/passwd", "this")
+    found = lines("a.pdf", in_frames([Paragraph(f"See {page}, {mail}, {shown} or {other}.", BODY)]))
+    expected = "See the list of fees (https://club.example/fees), write to us (desk@club.example), https://club.example or this."
+    assert found == [expected]
+
+
+def test_pdf_invisible_text_is_dropped_and_the_words_around_it_stay_whole():
+    def draw(canvas):
+        for y, mode, words in ((700, 0, "The price"), (680, 3, "is secret"), (660, 0, "of a kiosk")):
+            canvas.saveState()
+            text = canvas.beginText(60, y)
+            text.setTextRenderMode(mode)
+            text.setWordSpace(6)
+            text.textOut(words[:-2])
+            text.setFont("Helvetica-Oblique", 12)
+            text.textOut(words[-2:])
+            canvas.drawText(text)
+            canvas.restoreState()
+
+    assert lines("a.pdf", drawn(draw)) == ["The price of a kiosk"]
+
+
+def test_pdf_wrapped_cells_of_a_table_without_rules_are_one_row():
+    rows = [("Solo", "One seat with mail support on working days and storage", "4.00"), ("Team", "Ten seats", "9.00")]
+    cells = [[Paragraph(text, BODY) for text in row] for row in rows]
+    table = Table(
+        [["Plan", "Includes", "Price"], *cells], colWidths=[80, 180, 80], style=[("VALIGN", (0, 0), (-1, -1), "TOP")]
+    )
+    assert lines("a.pdf", in_frames([table])) == [
+        "; ".join(f"{name}: {text}" for name, text in zip(("Plan", "Includes", "Price"), row, strict=True))
+        for row in rows
+    ]
 
 
 def test_text_in_an_old_encoding():
