@@ -7,23 +7,20 @@ become raised digits. Of an XLSX the visible cells are copied with the text that
 from __future__ import annotations
 
 import io
-import re
-import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
-from lxml import etree
 from openpyxl.cell.cell import Cell as SheetCell
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from xlfmt import format_value
 
 from domains.spec import InvalidInput
+from ingest.archive import check_archive
 from ingest.blocks import Reading
 from ingest.limits import Limits
 from ingest.structure import blocks_of, convert
-from ingest.text import raised
 from retrieval.contents import LeftOut
 
 if TYPE_CHECKING:
@@ -35,13 +32,6 @@ _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _OFF = ("0", "false", "none")
 _DATE_OF_LOCALE = ("mm-dd-yy", "m/d/yy h:mm", "m/d/yyyy", "m/d/yyyy h:mm")  # shown as the reader's system writes dates
 _MOST_NAMED = 20  # cells named in one report
-
-
-def read_docx(filename: str, data: bytes, limits: Limits) -> Reading:
-    """A text document: body, tables, text boxes, footnotes; not headers, comments, deleted or hidden text."""
-    check_archive(filename, data, limits)
-    parts, left_out = _prepared_docx(data)
-    return Reading(tuple(blocks_of(convert("docx", "document.docx", parts))), left_out)
 
 
 def read_xlsx(filename: str, data: bytes, limits: Limits) -> Reading:
@@ -60,106 +50,6 @@ def read_xlsx(filename: str, data: bytes, limits: Limits) -> Reading:
     out = io.BytesIO()
     copy.save(out)
     return Reading(tuple(blocks_of(convert("xlsx", "workbook.xlsx", out.getvalue()), True)), tuple(left_out))
-
-
-def check_archive(filename: str, data: bytes, limits: Limits) -> None:
-    """Refuse an archive that unpacks to more than the limit.
-
-    Raises:
-        InvalidInput: it does.
-    """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > limits.unpacked_bytes:
-            raise InvalidInput(
-                f"{filename}: it unpacks to more than {limits.unpacked_bytes:,} bytes.", "Split it.", "file"
-            )
-
-
-def _prepared_docx(data: bytes) -> tuple[bytes, tuple[LeftOut, ...]]:
-    out, images = io.BytesIO(), 0
-    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(out, "w") as copy:
-        names = archive.namelist()
-        for name in dict.fromkeys(names):
-            part = archive.read(name)
-            if re.fullmatch(r"word/(document|footnotes|endnotes)\d*\.xml", name):
-                addresses = _addresses(archive, name)
-                root = etree.fromstring(part, etree.XMLParser(resolve_entities=False, no_network=True))
-                images += len(root.findall(f".//{_W}drawing//{{*}}blip"))
-                _resolve_runs(root, addresses)
-                part = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-            copy.writestr(name, part)
-    left_out = (LeftOut(f"{images} image{'s' if images > 1 else ''}", "document"),) if images else ()
-    return out.getvalue(), left_out
-
-
-def _addresses(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
-    """Relationship id -> address of the external links of a part."""
-    folder, _, file = part.rpartition("/")
-    try:
-        rels = etree.fromstring(archive.read(f"{folder}/_rels/{file}.rels"), etree.XMLParser(resolve_entities=False))
-    except KeyError:
-        return {}
-    return {r.get("Id", ""): r.get("Target", "") for r in rels if r.get("TargetMode") == "External"}
-
-
-def _resolve_runs(root: Any, addresses: dict[str, str]) -> None:
-    """Remove the formatting of runs: struck text goes, raised figures are written as such, links name their address."""
-    for run in root.iter(f"{_W}r"):
-        properties = run.find(f"{_W}rPr")
-        if properties is not None:
-            _resolve_run(run, properties)
-    for note in [*root.iter(f"{_W}footnoteReference"), *root.iter(f"{_W}endnoteReference")]:
-        _replace_with_text(note, raised(note.get(f"{_W}id", "")))
-    for link in list(root.iter(f"{_W}hyperlink")):
-        _unwrap(link, addresses.get(link.get(f"{_R}id", ""), ""))
-
-
-def _resolve_run(run: Any, properties: Any) -> None:
-    if any(_is_on(properties.find(f"{_W}{name}")) for name in ("strike", "dstrike")):
-        for text in [*run.iter(f"{_W}t")]:
-            text.text = ""
-    script = properties.find(f"{_W}vertAlign")
-    if script is not None and script.get(f"{_W}val") == "superscript" and _text_before(run)[-1:].isdigit():
-        for text in run.iter(f"{_W}t"):
-            text.text = raised(text.text or "")
-    for child in list(properties):
-        if child.tag not in (f"{_W}vanish", f"{_W}rStyle", f"{_W}webHidden", f"{_W}specVanish"):
-            properties.remove(child)
-
-
-def _is_on(switch: Any) -> bool:
-    return switch is not None and switch.get(f"{_W}val", "true") not in _OFF
-
-
-def _text_before(run: Any) -> str:
-    """The text of the run before in the same paragraph."""
-    before = run.getprevious()
-    while before is not None:
-        if text := "".join(t.text or "" for t in before.iter(f"{_W}t")):
-            return text
-        before = before.getprevious()
-    return ""
-
-
-def _replace_with_text(node: Any, text: str) -> None:
-    written = etree.SubElement(node.getparent(), f"{_W}t")
-    written.text = text
-    node.getparent().replace(node, written)
-
-
-def _unwrap(link: Any, address: str) -> None:
-    """A hyperlink's runs take its place; its address is written behind them unless the text shows it."""
-    text = "".join(t.text or "" for t in link.iter(f"{_W}t"))
-    shown = address.removeprefix("mailto:")
-    if address.startswith(("http://", "https://", "mailto:")) and shown.rstrip("/") not in text:
-        run = etree.SubElement(link, f"{_W}r")
-        written = etree.SubElement(run, f"{_W}t")
-        written.text = f" ({shown})"
-        written.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    parent, place = link.getparent(), link.getparent().index(link)
-    for child in reversed(list(link)):
-        parent.insert(place, child)
-    parent.remove(link)
 
 
 def _copied(sheet: Worksheet, formulas: Worksheet, copy: Workbook, book: Workbook) -> Iterator[LeftOut]:
