@@ -16,6 +16,7 @@ from typing import Any
 
 from lxml import etree
 
+from domains.spec import InvalidInput
 from ingest.archive import check_archive, counted, parse, relations
 from ingest.blocks import Reading
 from ingest.limits import Limits
@@ -35,17 +36,33 @@ _OLD_PROPERTIES = tuple(f"{_W}{name}Change" for name in ("pPr", "rPr", "tblPr", 
 _WRAPPERS = ("ins", "moveTo", "smartTag", "customXml", "dir", "bdo", "fldSimple", "hyperlink", "sdtContent", "sdt")
 _WRAPPER_PROPERTIES = tuple(f"{_W}{name}" for name in ("sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr"))
 _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:"([^"]*)"|([^\s"\\]\S*))', re.I)
+_PLAIN = tuple(f"{_W}{name}" for name in ("t", "tab", "br", "cr", "noBreakHyphen", "softHyphen"))
+_CONTENT = (f"{_W}t", f"{_W}drawing", f"{_W}pict", f"{_W}object", f"{_W}sym", f"{_W}vMerge")
+_MARKS = tuple(  # between or inside runs, without a trace on the page
+    f"{_W}{name}"
+    for name in [
+        "proofErr",
+        "bookmarkStart",
+        "bookmarkEnd",
+        "commentRangeStart",
+        "commentRangeEnd",
+        "permStart",
+        "permEnd",
+        "lastRenderedPageBreak",
+    ]
+)
+_MOST_PARAGRAPHS = 30_000  # of one file; docling takes a millisecond for each, two on a busy machine
 _MOST_COLUMNS = 500  # Word allows 63
 
 
 def read_docx(filename: str, data: bytes, limits: Limits) -> Reading:
     """A text document: body, tables, text boxes, footnotes; not headers, comments, deleted or hidden text."""
     check_archive(filename, data, limits)
-    parts, left_out = _prepared(data)
+    parts, left_out = _prepared(filename, data)
     return Reading(tuple(blocks_of(convert("docx", "document.docx", parts))), left_out)
 
 
-def _prepared(data: bytes) -> tuple[bytes, tuple[LeftOut, ...]]:
+def _prepared(filename: str, data: bytes) -> tuple[bytes, tuple[LeftOut, ...]]:
     out, images = io.BytesIO(), 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(out, "w") as copy:
         names = archive.namelist()
@@ -56,11 +73,17 @@ def _prepared(data: bytes) -> tuple[bytes, tuple[LeftOut, ...]]:
                 root = parse(part)
                 addresses = {r.get("Id", ""): r.get("Target", "") for r in relations(archive, name) if _is_external(r)}
                 _normalize(root, addresses, styles)
+                _check_length(filename, root)
                 images += len(root.findall(f".//{_W}drawing//{{*}}blip"))
                 part = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
             copy.writestr(name, part)
     left_out = (LeftOut(counted(images, "image"), "document"),) if images else ()
     return out.getvalue(), left_out
+
+
+def _check_length(filename: str, root: Any) -> None:
+    if sum(1 for _ in root.iter(f"{_W}p")) > _MOST_PARAGRAPHS:
+        raise InvalidInput(f"{filename}: it has more than {_MOST_PARAGRAPHS:,} paragraphs.", "Split it.", "file")
 
 
 def _is_external(relation: Any) -> bool:
@@ -82,6 +105,7 @@ def _normalize(root: Any, addresses: dict[str, str], styles: Styles) -> None:
     for note in [*root.iter(f"{_W}footnoteReference", f"{_W}endnoteReference")]:
         note.addprevious(_text_element(raised(note.get(f"{_W}id", ""))))
         _remove(note)
+    _simplify(root)
 
 
 # --- revisions
@@ -173,9 +197,9 @@ def _write_field_addresses(root: Any) -> None:
 
 def _end_field(field: _Field, end: Any, texts: list[str]) -> None:
     target = _field_address(field.instruction)
-    if target and field.result is not None:
-        if written := _written_address(target, "".join(texts[field.result :])):
-            end.addprevious(_text_element(written))
+    result = [] if field.result is None or not target else texts[field.result :]
+    if result and (written := _written_address(target, "".join(result))):
+        end.addprevious(_text_element(written))
 
 
 def _field_address(instruction: str) -> str:
@@ -223,11 +247,19 @@ def _fit_grid(table: Any) -> None:
 
 
 def _row_width(row: Any) -> int:
-    spans = [row.find(f"{_W}trPr/{_W}gridBefore")]
-    spans += [cell.find(f"{_W}tcPr/{_W}gridSpan") for cell in row.iterchildren(f"{_W}tc")]
-    widths = [0 if n == 0 else 1 for n in range(len(spans))]
-    given = [None if span is None else span.get(f"{_W}val", "") for span in spans]
-    return sum(int(text) if text and text.isdigit() else width for text, width in zip(given, widths, strict=True))
+    """How many grid columns a row takes; spans that make no sense are set right."""
+    before = row.find(f"{_W}trPr/{_W}gridBefore")
+    spans = [cell.find(f"{_W}tcPr/{_W}gridSpan") for cell in row.iterchildren(f"{_W}tc")]
+    return _span(before, 0) + sum(_span(span, 1) for span in spans)
+
+
+def _span(given: Any, otherwise: int) -> int:
+    if given is None:
+        return otherwise
+    text = given.get(f"{_W}val", "")
+    count = min(int(text), _MOST_COLUMNS) if re.fullmatch(r"[0-9]{1,12}", text) else otherwise
+    given.set(f"{_W}val", str(count))
+    return count
 
 
 def _resolve_run(run: Any, styles: Styles) -> None:
@@ -244,8 +276,26 @@ def _resolve_run(run: Any, styles: Styles) -> None:
     if before is not None and _text_of(before)[-1:].isdigit() and styles.is_raised(effective, before):
         for text in run.iter(f"{_W}t"):
             text.text = raised(text.text or "")
-    if own is not None:
-        _remove_all(child for child in own if child.tag != f"{_W}vanish")  # switched off, it overrules a style
+    if own is not None and own.find(f"{_W}vanish") is None:
+        _remove(own)
+    elif own is not None:  # hiding is switched off, which overrules the paragraph's style
+        _remove_all(child for child in own if child.tag != f"{_W}vanish")
+
+
+def _simplify(root: Any) -> None:
+    """Drop rows without content, and make one run of neighbours: docling takes a millisecond for each."""
+    _remove_all(row for row in root.iter(f"{_W}tr") if next(row.iter(*_CONTENT), None) is None)
+    _remove_all(root.iter(*_MARKS))
+    for run in list(root.iter(f"{_W}r")):
+        before = run.getprevious()
+        if before is not None and before.tag == run.tag and _is_plain(before) and _is_plain(run):
+            before.extend(list(run))
+            _remove(run)
+
+
+def _is_plain(run: Any) -> bool:
+    """Whether a run holds nothing but text."""
+    return all(child.tag in _PLAIN for child in run)
 
 
 def _text_of(node: Any) -> str:

@@ -19,7 +19,7 @@ def is_on(switch: Any) -> bool:
 
 
 class Styles:
-    """The styles of a document; the first explicit setting wins: the run's own, its style's, its paragraph's style's."""
+    """The styles of a document. The first explicit setting wins: the run's own, its style's, its paragraph style's."""
 
     def __init__(self, styles: Iterable[Any]) -> None:
         self._styles: dict[str, Any] = {}
