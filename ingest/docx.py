@@ -38,19 +38,9 @@ _WRAPPER_PROPERTIES = tuple(f"{_W}{name}" for name in ("sdtPr", "sdtEndPr", "sma
 _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:"([^"]*)"|([^\s"\\]\S*))', re.I)
 _PLAIN = tuple(f"{_W}{name}" for name in ("t", "tab", "br", "cr", "noBreakHyphen", "softHyphen"))
 _CONTENT = (f"{_W}t", f"{_W}drawing", f"{_W}pict", f"{_W}object", f"{_W}sym", f"{_W}vMerge")
-_MARKS = tuple(  # between or inside runs, without a trace on the page
-    f"{_W}{name}"
-    for name in [
-        "proofErr",
-        "bookmarkStart",
-        "bookmarkEnd",
-        "commentRangeStart",
-        "commentRangeEnd",
-        "permStart",
-        "permEnd",
-        "lastRenderedPageBreak",
-    ]
-)
+# Between or inside runs, without a trace on the page.
+_RANGES = ("bookmarkStart", "bookmarkEnd", "commentRangeStart", "commentRangeEnd", "permStart", "permEnd")
+_MARKS = tuple(f"{_W}{name}" for name in (*_RANGES, "proofErr", "lastRenderedPageBreak"))
 _MOST_PARAGRAPHS = 30_000  # of one file; docling takes a millisecond for each, two on a busy machine
 _MOST_COLUMNS = 500  # Word allows 63
 
@@ -286,11 +276,13 @@ def _simplify(root: Any) -> None:
     """Drop rows without content, and make one run of neighbours: docling takes a millisecond for each."""
     _remove_all(row for row in root.iter(f"{_W}tr") if next(row.iter(*_CONTENT), None) is None)
     _remove_all(root.iter(*_MARKS))
-    for run in list(root.iter(f"{_W}r")):
-        before = run.getprevious()
-        if before is not None and before.tag == run.tag and _is_plain(before) and _is_plain(run):
-            before.extend(list(run))
+    target = None  # the run that the next one may join
+    for run in [run for run in root.iter(f"{_W}r") if _is_plain(run)]:
+        if target is not None and run.getprevious() is target:
+            target.extend(list(run))
             _remove(run)
+        else:
+            target = run
 
 
 def _is_plain(run: Any) -> bool:

@@ -38,7 +38,9 @@ class Styles:
         """The properties that hold for a run."""
         own = run.find(f"{_W}rPr")
         paragraph = next(run.iterancestors(f"{_W}p"), None)
-        of_paragraph = None if paragraph is None else paragraph.find(f"{_W}pPr/{_W}pStyle")
+        # A paragraph's properties come first: looking for them among 100,000 runs would take long.
+        first = None if paragraph is None else next(paragraph.iterchildren(), None)
+        of_paragraph = None if first is None else first.find(f"{_W}pStyle")
         of_text = None if own is None else own.find(f"{_W}rStyle")
         inherited = self._of_style(_value(of_paragraph) or self._default.get("paragraph", ""))
         return {**self._document, **inherited, **self._of_style(_value(of_text)), **_properties(own)}
