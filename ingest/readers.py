@@ -17,14 +17,15 @@ from bs4.dammit import EncodingDetector
 
 from domains.spec import InvalidInput, UnsupportedMedia
 from ingest.blocks import Block, Reading, row_block
+from ingest.docx import read_docx
 from ingest.front_matter import body
 from ingest.html import read_html, read_markdown
 from ingest.limits import DEFAULTS, Limits
 from ingest.mail import read_eml
-from ingest.office import read_docx, read_xlsx
 from ingest.pdf import read_pdf
 from ingest.structure import blocks_of, convert
 from ingest.text import HOLE, decode, read_text, without_template_marks
+from ingest.xlsx import read_xlsx
 from retrieval.contents import LeftOut
 from retrieval.sentences import sentence_spans
 

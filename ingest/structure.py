@@ -1,8 +1,8 @@
 """From docling's structured documents to blocks: the one way that HTML, Markdown, DOCX, XLSX and CSV take.
 
-The readers of these formats (`ingest.html`, `ingest.office`) prepare a file so that only visible words are left in it;
-docling's backends find paragraphs, lists and tables; this module keeps their order, the parents of list items, and
-the cells of tables.
+The readers of these formats (`ingest.html`, `ingest.docx`, `ingest.xlsx`) prepare a file so that only visible words
+are left in it; docling's backends find paragraphs, lists and tables; this module keeps their order, the parents of
+list items, and the cells of tables.
 """
 
 from __future__ import annotations

@@ -60,12 +60,22 @@ def table_blocks(grid: Grid, captions: tuple[str, ...] = ()) -> Iterator[Block]:
     context = captions + stated
     rows = rows[titles:]
     depth = _header_depth(rows, grid.header_expected)
-    yield from _data_blocks(rows[depth:], _column_names(rows[:depth], len(rows[0])), context)
+    names = _column_names(rows[:depth], len(rows[0]))
+    if names and not _all_used(names, rows[depth:]):
+        yield Block("paragraph", "; ".join(name for name in names if name))
+    yield from _data_blocks(rows[depth:], names, context)
 
 
 def row_text(row: Sequence[GridCell]) -> str:
     """The distinct cells of a row, in their order, as one text."""
     return "; ".join(cell.text for cell in _distinct(row) if cell.text)
+
+
+def _all_used(names: Sequence[str], rows: Sequence[Sequence[GridCell]]) -> bool:
+    """Whether every named column has a value. The rows do not name one that has none: the header is a line then."""
+    sections = _section_rows(rows)
+    data = [row for number, row in enumerate(rows) if number not in sections]
+    return all(any(row[i].text for row in data) for i, name in enumerate(names) if name)
 
 
 def _data_blocks(
