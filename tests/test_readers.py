@@ -104,7 +104,7 @@ TABLES = [
     ("sections", "a.csv", "Item,Day,Week\nBoats,,\nCanoe,12,60\nBikes,,\nTandem,30,150\n",
      ["Boats", "Item: Canoe; Day: 12; Week: 60", "Bikes", "Item: Tandem; Day: 30; Week: 150"]),
     ("years as names", "a.csv", "Club,2025,2026\nRowing,210,235\n", ["Club: Rowing; 2025: 210; 2026: 235"]),
-    ("a row that is too short", "a.csv", "Item,Fee,Note\nPot,40\n", ["Item: Pot; Fee: 40"]),
+    ("a row that is too short", "a.csv", "Item,Fee,Note\nPot,40\n", ["Item; Fee; Note", "Item: Pot; Fee: 40"]),
     ("one name twice", "a.csv", "Name,Name,Fee\nA,B,3\n", ["Name: A; Name: B; Fee: 3"]),
     ("a table in a cell", "a.html", "<table><tr><th>Meal<th>Details</tr><tr><td>Lunch<td><table><tr><td>Price<td>18.50"
      "</tr><tr><td>Guests<td>25</tr></table></tr></table>", ["Meal: Lunch; Details: Price: 18.50; Guests: 25"]),
