@@ -43,7 +43,7 @@ def _formatted(value: Any, number_format: str, is_1904: bool) -> str:
         text = str(format_value(value, number_format, date1904=is_1904)).strip()
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return str(value)
-    if not text and not re.search('[;"]', number_format):  # nothing in it hides the value
+    if not text and value and not re.search('[;"]', number_format):  # nothing in it hides the value; `#` hides zero
         return str(format_value(value, "General", date1904=is_1904)).strip()
     return text
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 from openpyxl.cell.cell import Cell as SheetCell
-from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 
 from domains.spec import InvalidInput
 from ingest.archive import check_archive, counted
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
+_DRAWING = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/drawing"
 _MOST_NAMED = 20  # cells named in one report
 _MOST_CELLS = 2_000_000  # of a sheet's rectangle; docling looks at each of them
 
@@ -44,7 +44,7 @@ def read_xlsx(filename: str, data: bytes, limits: Limits) -> Reading:
     for sheet in shown.worksheets:
         if sheet.sheet_state == "visible":
             target = copy.create_sheet(sheet.title)
-            missing = _copy_cells(sheet, target, shown, formulas and formulas[sheet.title])
+            missing = _copy_cells(sheet, target, shown, formulas)
             _copy_boxes(sheet, target, data)
             _check_size(filename, target)
             left_out += _left_out(sheet, missing)
@@ -74,7 +74,7 @@ def _left_out(sheet: Worksheet, missing: list[str]) -> Iterator[LeftOut]:
             yield LeftOut(counted(len(found), what), sheet.title)
 
 
-def _copy_cells(sheet: Worksheet, target: Worksheet, book: Workbook, formulas: Worksheet | None) -> list[str]:
+def _copy_cells(sheet: Worksheet, target: Worksheet, book: Workbook, formulas: Workbook | None) -> list[str]:
     """Copy the visible cells of a sheet, closed up, as text; returns the formulas that have no value."""
     hidden_rows, hidden_columns = _hidden_rows(sheet), _hidden_columns(sheet)
     # `iter_rows` would visit every place of the rectangle that the cells span, such as 17 billion of them.
@@ -90,7 +90,7 @@ def _copy_cells(sheet: Worksheet, target: Worksheet, book: Workbook, formulas: W
         target.cell(rows[row], columns[column], text).data_type = "s"
     _merge(sheet, target, rows, columns)
     empty = [cell.coordinate for cell in cells if (cell.row, cell.column) not in texts]
-    return [] if formulas is None else [name for name in empty if formulas[name].data_type == "f"]
+    return [] if formulas is None else [name for name in empty if formulas[sheet.title][name].data_type == "f"]
 
 
 def _merge(sheet: Worksheet, target: Worksheet, rows: dict[int, int], columns: dict[int, int]) -> None:
@@ -128,7 +128,7 @@ def _hidden_columns(sheet: Worksheet) -> set[int]:
 
 def _copy_boxes(sheet: Worksheet, target: Worksheet, data: bytes) -> None:
     """Write the text boxes of a sheet below its cells, each paragraph apart from what is above it."""
-    relations = vars(sheet)["_rels"].find(SpreadsheetDrawing._rel_type)
+    relations = vars(sheet)["_rels"].find(_DRAWING)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = set(archive.namelist())
         drawings = [archive.read(r.target) for r in relations if r.target in names]
