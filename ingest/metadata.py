@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -13,6 +14,11 @@ from ingest.front_matter import fields, from_yaml
 from ingest.text import decode
 
 DOC_ID = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+
+
+def _as_text(value: Any) -> Any:
+    """A date is stated as text, as it is in a form or a file."""
+    return value.isoformat() if isinstance(value, date | datetime) else value
 
 
 def _as_list(value: Any) -> Any:
@@ -26,8 +32,8 @@ class Metadata(BaseModel):
 
     doc_id: Annotated[str, Field(pattern=DOC_ID)] | None = None
     title: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    effective_from: str | None = None
-    effective_to: str | None = None
+    effective_from: Annotated[str, BeforeValidator(_as_text)] | None = None
+    effective_to: Annotated[str, BeforeValidator(_as_text)] | None = None
     audience: Annotated[frozenset[str], BeforeValidator(_as_list)] | None = None
     precedence: Annotated[int, Field(ge=0, le=1000)] | None = None
     supersedes: Annotated[tuple[str, ...], BeforeValidator(_as_list)] | None = None

@@ -9,7 +9,7 @@ from tests.generated_files import FORMATS, generate
 from tests.generators.references import chromium, differences, shown
 from tests.generators.words import words
 
-FEW, MANY = 6, 60  # files of each format: in the fast suite, and in the slow one
+FEW, MANY = 6, 25  # files of each format: in the fast suite, and in the slow one
 FEW_PDF = 3  # a PDF takes a second
 STRICT = ("lost", "hidden")
 MOST_WRONG = 0.002  # of the visible words; docs/documents.md gives the figures of 500 files each
