@@ -23,7 +23,7 @@ run: install ## prepare the home and serve on 127.0.0.1:$(PORT)
 	@$(BIN)/formfact serve --port $(PORT)
 
 test: lint types ## lint, types and tests, in a few minutes
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
+	$(BIN)/pytest -m "not slow and not browser and not hostile"
 
 test-browser: install ## the console in a real browser; needs Chromium
 	$(BIN)/pytest -m browser

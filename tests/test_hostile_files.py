@@ -55,7 +55,7 @@ def read_or_refusal(name: str, data: bytes) -> tuple[str, bool]:
         return refusal.detail, True
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in HOSTILE])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.hostile if n in LONG else ()) for n in HOSTILE])
 def test_it_is_read_or_refused_by_name_and_the_next_file_is_read(name):
     ends_well(name, HOSTILE[name]())
     assert "5 EUR" in ends_well("after.txt", b"The next one costs 5 EUR.")
