@@ -113,9 +113,7 @@ def _check_depth(filename: str, markup: str) -> None:
 
 def _screen_styles(markup: str) -> str:
     """A page whose style rules for screens hold without condition: css-inline leaves out all that have one."""
-    return re.sub(
-        r"(<style\b[^>]*>)(.*?)(</style)", lambda m: f"{m[1]}{_for_screens(m[2])}{m[3]}", markup, flags=re.I | re.S
-    )
+    return _STYLE.sub(lambda found: f"{found[1]}{_for_screens(found[2])}{found[3]}", markup)
 
 
 def _for_screens(css: str) -> str:
