@@ -82,7 +82,7 @@ def wants_labels(options: Options) -> bool:
 def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain, foreign: str | None = None) -> Route:
     """Decide whether facts are asked, and which questions."""
     form, asked = _format(labels, domain), _asked(ticket)
-    if labels is not None and asked != "something" and (form is None or _only_answers(form, domain)):
+    if labels is not None and asked != "something" and (form is None or _without_facts_does(form, "answer", domain)):
         form = _likeliest(labels, domain, "answer" if asked == "nothing" else "clarify") or form
     refusal = _why_no_facts(labels, form, options, domain)
     if foreign:
@@ -101,7 +101,7 @@ def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domai
         return _without_facts(route, labels, domain, asked=False)
     if any(finding.conflict for finding in evidence):
         return Decision("handoff", "evidence_conflict", "conflict")
-    if (form := route.without_facts) and _needs_person(form, domain):
+    if (form := route.without_facts) and _without_facts_does(form, "handoff", domain):
         return _by_format(form, domain)
     if any(finding.units for finding in evidence):
         states = route.format is not None and domain.formats[route.format].facts != "none"
@@ -141,9 +141,9 @@ def _words(ticket: Ticket) -> list[str]:
     return _NO_WORDS.sub(" ", f"{ticket.subject} {ticket.body}").split()
 
 
-def _only_answers(form: str, domain: Domain) -> bool:
-    """Whether a format answers without stating a fact, such as a thank-you."""
-    return domain.formats[form].facts == "none" and domain.formats[form].action == "answer"
+def _without_facts_does(form: str, action: str, domain: Domain) -> bool:
+    """Whether a format states no fact and leads to an action."""
+    return domain.formats[form].facts == "none" and domain.formats[form].action == action
 
 
 def _likeliest(labels: Labels, domain: Domain, action: str) -> str | None:
@@ -152,7 +152,7 @@ def _likeliest(labels: Labels, domain: Domain, action: str) -> str | None:
     candidates = [(label.confidence, label.value), *((a.confidence, a.value) for a in label.alternatives)]
     for _, value in sorted(candidates, reverse=True):
         form = domain.format_of(value)
-        if domain.formats[form].facts == "none" and domain.formats[form].action == action:
+        if _without_facts_does(form, action, domain):
             return form
     return None
 
@@ -178,10 +178,6 @@ def _why_facts(labels: Labels | None, form: str | None, options: Options) -> str
         why = "the ticket is out of scope" if labels["next_action"].out_of_scope else "next_action abstained"
         return f"{why}, so evidence decides"
     return f"next_action is {labels['next_action'].value}, which leads to {form}; facts may be needed"
-
-
-def _needs_person(form: str, domain: Domain) -> bool:
-    return domain.formats[form].facts == "none" and domain.formats[form].action == "handoff"
 
 
 def _without_facts(route: Route, labels: Labels | None, domain: Domain, asked: bool) -> Decision:
