@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,10 +69,8 @@ class Draft:
 
     @property
     def content(self) -> str:
-        """The content hash: sha256 in hex of the canonical text and the cells of its rows."""
-        rows = [[s.start, [[c.column, c.value] for c in s.cells]] for s in self.spans if s.cells]
-        structure = json.dumps(rows, ensure_ascii=False).encode() if rows else b""
-        return hashlib.sha256(self.text.encode() + structure).hexdigest()
+        """What the catalog calls the words of this version, see `content_hash`."""
+        return content_hash(self.text, ((s.start, s.cells) for s in self.spans))
 
     def passages(self) -> tuple[Passage, ...]:
         """The passages of the text, in order."""
@@ -121,6 +119,13 @@ class Passage:
             return self.text
         short = (Cell(c.column, " ".join(c.value.split()[:_GIST_WORDS])) for c in self.cells)
         return "; ".join(map(str, short))
+
+
+def content_hash(text: str, passages: Iterable[tuple[int, Sequence[Cell]]]) -> str:
+    """Sha256 in hex of a canonical text and the cells of its rows; each passage is given by its start and its cells."""
+    rows = [[start, [[c.column, c.value] for c in cells]] for start, cells in passages if cells]
+    structure = json.dumps(rows, ensure_ascii=False).encode() if rows else b""
+    return hashlib.sha256(text.encode() + structure).hexdigest()
 
 
 def passages_of(content: str, text: str, spans: Sequence[Span]) -> tuple[Passage, ...]:

@@ -14,6 +14,7 @@ from langchain_core.embeddings import Embeddings
 from sqlalchemy import Engine, delete, func, select
 
 from retrieval.catalog import Catalog
+from retrieval.contents import Cell, content_hash
 from retrieval.dense import DenseIndex, settled
 from retrieval.index import Generation
 from retrieval.lexical import LexicalIndex, tokens
@@ -131,12 +132,12 @@ class Upkeep:
     def _catalog_problems(self) -> Iterator[str]:
         with self.engine.connect() as connection:
             for row in connection.execute(select(contents)):
-                if hashlib.sha256(row.text.encode()).hexdigest() != row.content:
+                query = select(passages).where(passages.c.content == row.content).order_by(passages.c.ordinal)
+                cut = connection.execute(query).all()
+                cells = ((p.start, [Cell(*pair) for pair in p.cells or ()]) for p in cut)
+                if content_hash(row.text, cells) != row.content:
                     yield f"catalog: the text of {row.content[:12]} is not what was published"
-                cut = (
-                    connection.execute(select(passages.c.end).where(passages.c.content == row.content)).scalars().all()
-                )
-                if len(cut) != row.passages or any(end > len(row.text) for end in cut):
+                if len(cut) != row.passages or any(p.end > len(row.text) for p in cut):
                     yield f"catalog: the passages of {row.content[:12]} are incomplete"
             for row in connection.execute(select(sources)):
                 if hashlib.sha256(row.bytes).hexdigest() != row.source:

@@ -187,7 +187,7 @@ def test_front_matter_serves_where_the_form_is_silent(admin):
         ("a.pdf", b"no pdf", 422),
         ("a.docx", b"no zip", 422),
         ("a.md", b"", 422),
-        ("a.csv", b"1,2\n3,4", 422),
+        ("a.xlsx", b"no zip", 422),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_and_publishes_nothing(admin, name, data, status):
