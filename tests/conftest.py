@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 
 import pytest
+from filelock import FileLock
+from rich.console import Console
 
 from adapters.encoder import Encoder
 from domains.spec import Domain, load_domain
 from service.build import Services, build
+from service.prepare import prepare
 from service.settings import Settings
 from tests.shelf import HashEmbedder, Shelf
 
@@ -46,13 +50,28 @@ def shelf(tmp_path, domain):
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory, domain, encoder) -> Services:
+def seeded(tmp_path_factory, domain, encoder):
+    """Makes homes with the shipped adapter and documents: seeded once for all processes of the tests, then copied."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if base.name.startswith("popen-") else base  # of all workers of pytest-xdist
+    first = root / "seeded"
+    with FileLock(root / "seeded.lock"):
+        if not first.exists():
+            made = build(Settings(home=root / "seeding"), domain, encoder)
+            prepare(made, Console(quiet=True))
+            made.close()
+            (root / "seeding").rename(first)
+
+    def home():
+        return shutil.copytree(first, tmp_path_factory.mktemp("seeded") / "home")
+
+    return home
+
+
+@pytest.fixture(scope="session")
+def services(seeded, domain, encoder) -> Services:
     """The whole service with the shipped adapter and the shipped documents."""
-    from rich.console import Console
-
-    from service.prepare import prepare
-
-    made = build(Settings(home=tmp_path_factory.mktemp("home")), domain, encoder)
+    made = build(Settings(home=seeded()), domain, encoder)
     prepare(made, Console(quiet=True))
     yield made
     made.close()

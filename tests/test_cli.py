@@ -39,7 +39,7 @@ def test_help_shows_an_example(command):
         (["domain", "check", "--domain", "nowhere"], "domain.yaml"),
     ],
 )
-def test_errors_are_told_in_words_and_exit_with_1(arguments, told, tmp_path_factory, shared_home):
+def test_errors_are_told_in_words_and_exit_with_1(arguments, told, shared_home):
     done = formfact(*arguments, FORMFACT_HOME=str(shared_home))
     assert done.returncode == 1
     assert told in done.stderr
@@ -47,8 +47,8 @@ def test_errors_are_told_in_words_and_exit_with_1(arguments, told, tmp_path_fact
 
 
 @pytest.fixture(scope="module")
-def shared_home(tmp_path_factory):
-    return tmp_path_factory.mktemp("cli-home")
+def shared_home(seeded):
+    return seeded()
 
 
 def test_a_second_process_is_refused_by_name(tmp_path):

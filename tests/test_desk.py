@@ -39,9 +39,9 @@ def told(*arguments, home):
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory):
+def serving(seeded):
     """A home that a service owns."""
-    home = tmp_path_factory.mktemp("served")
+    home = seeded()
     port = str(free_port())
     env = {**os.environ, "FORMFACT_HOME": str(home)}
     service = subprocess.Popen(
@@ -63,8 +63,8 @@ def serving(tmp_path_factory):
     service.wait(timeout=20)
 
 
-def test_the_same_without_a_service(tmp_path):
-    home, folder = tmp_path / "home", tmp_path / "in"
+def test_the_same_without_a_service(seeded, tmp_path):
+    home, folder = seeded(), tmp_path / "in"
     folder.mkdir()
     (folder / "tern.md").write_text(V1)
     (folder / "bad.pdf").write_bytes(b"no pdf")

@@ -24,12 +24,11 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory, domain, encoder):
+def service(seeded, domain, encoder):
     """A service on a free port, with its address and key; nobody limits how often it is asked."""
     from rich.console import Console
 
-    home = tmp_path_factory.mktemp("served")
-    made = build(Settings(home=home, requests_per_minute=10**6, wrong_keys_per_minute=10**6), domain, encoder)
+    made = build(Settings(home=seeded(), requests_per_minute=10**6, wrong_keys_per_minute=10**6), domain, encoder)
     prepare(made, Console(quiet=True))
     server = uvicorn.Server(uvicorn.Config(create_app(made), port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
