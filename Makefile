@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 export FORMFACT_HOME ?= var
+# Two processes with a thread each: torch's threads would otherwise wait for each other on two cores.
+TWO_AT_ONCE = OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: help install run test test-browser test-slow lint types check evals train clean
 
@@ -23,13 +25,13 @@ run: install ## prepare the home and serve on 127.0.0.1:$(PORT)
 	@$(BIN)/formfact serve --port $(PORT)
 
 test: lint types ## lint, types and tests, in a few minutes
-	$(BIN)/pytest -m "not slow and not browser and not hostile"
+	$(TWO_AT_ONCE) -m "not slow and not browser and not hostile"
 
 test-browser: install ## the console in a real browser; needs Chromium
 	$(BIN)/pytest -m browser
 
 test-slow: install ## the tests that take longer: training, all development cases
-	$(BIN)/pytest -m slow
+	$(TWO_AT_ONCE) -m slow
 
 lint: install
 	$(BIN)/ruff format --check .

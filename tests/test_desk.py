@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,10 +147,14 @@ def test_another_audience_reads_through_a_key_that_is_gone_afterwards(serving):
 
 
 @pytest.mark.slow
-def test_a_dry_run_says_what_would_change_and_changes_nothing(serving, tmp_path):
+def test_a_dry_run_says_what_would_change_and_changes_nothing(seeded, tmp_path, monkeypatch):
+    home, domain = seeded(), shutil.copytree(ROOT / "domains" / "support", tmp_path / "support")
+    monkeypatch.setenv("FORMFACT_DOMAIN", str(domain))
+    cases = domain / "cases" / "dev.jsonl"
+    cases.write_text("".join(cases.read_text().splitlines(keepends=True)[:12]))
     prices = (ROOT / "domains/support/documents/plan-prices/v3.csv").read_text().replace("13.50", "14.75")
     (tmp_path / "new.csv").write_text(prices)
-    before = told("documents", "--json", home=serving)
+    before = told("documents", "--json", home=home)
     done = told(
         "ingest",
         str(tmp_path / "new.csv"),
@@ -160,12 +165,12 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(serving, tmp_path)
         "--effective-from",
         "2026-10-02",
         "--dry-run",
-        home=serving,
+        home=home,
     )
     assert "1 changed" in done
     assert "development cases change" in done
     assert "14.75" in done
-    assert told("documents", "--json", home=serving) == before
+    assert told("documents", "--json", home=home) == before
 
 
 def test_a_folder_is_followed(serving, tmp_path):

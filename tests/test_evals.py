@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evals.cases import Case, load
-from evals.run import Share, by_tag, run, summary
+from evals.cases import Case
+from evals.run import Share
 from evals.score import Said, mark
 from service.reply import Reply
 
@@ -81,16 +81,3 @@ def test_labels_are_marked_one_by_one():
 def test_a_share_tells_both_numbers():
     assert str(Share(3, 4)) == "3/4 (0.750)"
     assert str(Share(0, 0)) == "0/0"
-
-
-@pytest.mark.slow
-def test_the_development_cases_keep_their_floors(services, domain):
-    results = list(run(services, load(domain, "dev"), "hybrid"))
-    figures = summary(results)
-    assert figures["invented"] == 0
-    assert figures["permission leaks"] == 0
-    nothing = figures["unanswerable: invented nothing"]
-    assert nothing.right == nothing.of
-    assert figures["right action"].right >= 0.67 * len(results)
-    assert figures["cases passed"].right >= 0.5 * len(results)
-    assert by_tag(results)["time-dependent"].right >= 14
