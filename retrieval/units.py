@@ -44,6 +44,18 @@ class Unit:
         return f"{self.heading}: {self.passage.gist if self.is_row else self.text}"
 
     @property
+    def shown(self) -> str:
+        """What is compared with a question: the sentence, or the row with the names of its columns."""
+        return self.passage.gist if self.is_row else self.text
+
+    @property
+    def surroundings(self) -> str:
+        """What it is read beside: the title, the headings, and the sentences on which it leans."""
+        title = "" if self.heading.startswith(self.version.title) else self.version.title
+        before = "" if self.leans_from is None else self._said(self.leans_from, self.start).strip()
+        return " > ".join(part for part in (title, self.heading, before) if part)
+
+    @property
     def is_row(self) -> bool:
         return self.passage.kind == "row"
 
@@ -57,13 +69,15 @@ class Unit:
         """The unit with the sentences on which it leans: what can be said alone."""
         if self.leans_from is None:
             return self
-        offset = self.passage.start
-        told = self.passage.text[self.leans_from - offset : self.end - offset]
+        told = self._said(self.leans_from, self.end)
         return replace(self, start=self.leans_from, text=told, leans_from=None)
 
     def within(self, other: Unit) -> bool:
         """Does the other one hold all of this one?"""
         return self.version == other.version and other.start <= self.start <= self.end <= other.end
+
+    def _said(self, start: int, end: int) -> str:
+        return self.passage.text[start - self.passage.start : end - self.passage.start]
 
     @property
     def states(self) -> bool:

@@ -1,8 +1,9 @@
-"""Questions with the texts that answer them: what a relevance adapter learns from, and what retrieval is measured on.
+"""Questions with the texts that answer them: what an evidence reader learns from, and what retrieval is measured on.
 
 A folder with `documents.jsonl` (`id`, `text`, optionally `title`) and `questions.jsonl` (`id`, `text`, `relevant`:
 identifiers of documents, empty where none answers; optionally `context`, said before it in the same message, `thread`,
-earlier messages, `group`, kept on one side of a split, and `split`).
+earlier messages, `group`, kept on one side of a split, `split`, and `helps` and `misleads`: identifiers of texts that
+say something to it without answering, and of those that seem to answer and do not). Either may be compressed (`.gz`).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Asked:
     context: str = ""
     thread: tuple[str, ...] = ()  # oldest first
     group: str = ""
+    helps: frozenset[str] = frozenset()
+    misleads: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> str:
@@ -71,7 +74,7 @@ class Judged:
         if len(known) < len(self.texts):
             raise InvalidInput(f"{self.name}: an identifier of a document stands twice.", "Each is one document's.")
         for question in (*self.questions, *self.train):
-            if missing := question.relevant - known:
+            if missing := (question.relevant | question.helps | question.misleads) - known:
                 raise InvalidInput(f"{question.id}: no document {min(missing)}.", "`relevant` names identifiers.")
         if not self.questions:
             raise InvalidInput(f"{self.name}: no questions.", "Give at least one.")
@@ -84,9 +87,9 @@ def judged(folder: Path) -> Judged:
     Raises:
         InvalidInput: a file is missing, a line is broken, or see `Judged.checked`.
     """
-    found = json_lines(folder / "documents.jsonl", ("id", "text"))
+    found = json_lines(_either(folder / "documents.jsonl"), ("id", "text"))
     texts = tuple(Text(r["id"], r.get("title", ""), r["text"]) for r in found)
-    rows = list(json_lines(folder / "questions.jsonl", ("id", "text", "relevant")))
+    rows = list(json_lines(_either(folder / "questions.jsonl"), ("id", "text", "relevant")))
     sides = {side: tuple(_asked(r) for r in rows if (r.get("split") == "train") is side) for side in (True, False)}
     return Judged(folder.name, texts, sides[False], sides[True]).checked()
 
@@ -99,7 +102,14 @@ def _asked(row: dict[str, Any]) -> Asked:
         row.get("context", ""),
         tuple(row.get("thread", ())),
         row.get("group", row["id"]),
+        frozenset(row.get("helps", ())),
+        frozenset(row.get("misleads", ())),
     )
+
+
+def _either(path: Path) -> Path:
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.is_file() else path
 
 
 def json_lines(path: Path, needed: tuple[str, ...] = ("id",)) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""Questions written for a folder of documents, as the evidence reader learns from them.
+
+`questions.jsonl` stands beside `documents/`: each line has `id`, `doc` (the document it is about), `text`, `quotes`
+(what answers, verbatim: sentences, or table rows as `| cell | cell |`; empty: no document of the folder answers), and
+optionally `context`, `thread`, `helps` and `misleads`, see `adapters.data.judged`. Quotes are found again in whatever
+the reader of files makes of the documents, so that a new cut or another format needs no new questions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters.data.judged import Asked, Judged, Text, json_lines, judged
+from domains.spec import Domain, InvalidInput
+from ingest.drafting import drafted
+from ingest.folder import files, submission
+from ingest.limits import Limits
+from ingest.metadata import Metadata
+from retrieval.contents import Draft
+from retrieval.retriever import Hit
+from retrieval.units import Unit, units_of
+from retrieval.versions import Version
+
+_LEAST_WORDS = 3  # of a part of a sentence that is taken for the whole
+_MARKS = re.compile(r"\*\*|__|`")
+
+
+def judged_folder(folder: Path, documents: Path, domain: Domain) -> Judged:
+    """The sentences and rows of the newest version of each document, and the questions on them.
+
+    Args:
+        folder: holds `questions.jsonl`; with `documents.jsonl` beside it, it is read as `adapters.data.judged` says.
+        documents: the folder of the documents.
+        domain: gives zone and audiences.
+
+    Raises:
+        InvalidInput: a file cannot be read, or a quote stands in no document.
+    """
+    if any((folder / f"documents.jsonl{packed}").is_file() for packed in ("", ".gz")):
+        return judged(folder)
+    units = {draft.doc_id: list(_units(draft)) for draft in _newest(documents, domain)}
+    texts = tuple(Text(f"{d}#{n}", u.surroundings, u.shown) for d, found in units.items() for n, u in enumerate(found))
+    rows = json_lines(folder / "questions.jsonl", ("id", "text", "doc", "quotes"))
+    return Judged(folder.name, texts, tuple(_asked(row, units) for row in rows)).checked()
+
+
+def _newest(documents: Path, domain: Domain) -> list[Draft]:
+    found: dict[str, Draft] = {}
+    for path in files(documents):
+        draft = drafted(submission(path, Metadata(), Limits()), domain, Limits())
+        if draft.doc_id not in found or draft.effective_from >= found[draft.doc_id].effective_from:
+            found[draft.doc_id] = draft
+    return list(found.values())
+
+
+def _units(draft: Draft) -> Iterator[Unit]:
+    version = Version(
+        draft.doc_id,
+        1,
+        draft.title,
+        draft.effective_from,
+        draft.effective_to,
+        draft.audience or frozenset(),
+        draft.precedence,
+        draft.supersedes,
+        draft.content,
+        1,
+    )
+    for passage in draft.passages():
+        yield from (unit for unit in units_of(Hit(passage, version, 0.0)) if unit.states)
+
+
+def _asked(row: dict[str, Any], units: dict[str, list[Unit]]) -> Asked:
+    named = {field: _found(row, row.get(field, ()), units) for field in ("quotes", "helps", "misleads")}
+    right = named["quotes"]
+    return Asked(
+        row["id"],
+        row["text"],
+        right,
+        row.get("context", ""),
+        tuple(row.get("thread", ())),
+        row["doc"],
+        named["helps"] - right,
+        named["misleads"] - right - named["helps"],
+    )
+
+
+def _found(row: dict[str, Any], quotes: Sequence[str], units: dict[str, list[Unit]]) -> frozenset[str]:
+    found: set[str] = set()
+    for quote in quotes:
+        wanted = _Quote.of(quote)
+        for doc in (row["doc"], *units):
+            here = {f"{doc}#{n}" for n, unit in enumerate(units.get(doc, ())) if wanted.is_in(unit)}
+            if here:
+                found |= here
+                break
+        else:
+            raise InvalidInput(f"{row['id']}: no document says `{quote}`.", "Quote a sentence or a row verbatim.")
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    """A sentence in plain letters, or the cells of a row."""
+
+    text: str
+    cells: tuple[str, ...]
+
+    @classmethod
+    def of(cls, quote: str) -> _Quote:
+        bare = _plain(quote)
+        cells = [cell.strip() for cell in bare.strip("|").split("|")] if bare.startswith("|") else []
+        return cls(bare, tuple(cell for cell in cells if cell))
+
+    def is_in(self, unit: Unit) -> bool:
+        """Is the unit this row, or this sentence or a part of it?"""
+        if self.cells or unit.is_row:
+            return self.cells == tuple(value for cell in unit.cells if (value := _plain(cell.value)))
+        here = _plain(unit.text)
+        shorter, longer = sorted((here, self.text), key=len)
+        return shorter == longer or (len(shorter.split()) >= _LEAST_WORDS and shorter in longer)
+
+
+def _plain(text: str) -> str:
+    return " ".join(_MARKS.sub("", text).split())

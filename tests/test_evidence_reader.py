@@ -1,0 +1,131 @@
+"""The evidence reader: what it learns from, that it learns, and that it is only used as it was saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from adapters.data.judged import Asked, Judged, Text
+from adapters.evidence import late as by_token
+from adapters.evidence import load, read, save
+from adapters.evidence_training import RECIPE, Shelf, scores, train
+from domains.spec import IntegrityError, InvalidInput
+from ingest.judging import judged_folder
+
+DOCUMENT = """---
+doc_id: kiosk
+title: Kiosk
+effective_from: 2026-01-01
+audience: public
+---
+
+# Kiosk
+
+We open at **seven**. Dogs wait outside.
+
+| Size | Price |
+| --- | --- |
+| Small | 2 EUR |
+| Large | 3 EUR |
+"""
+QUESTIONS = [
+    {"id": "k1", "doc": "kiosk", "text": "since when are you there in the morning", "quotes": ["We open at seven."]},
+    {"id": "k2", "doc": "kiosk", "text": "price of a big one", "quotes": ["| Large | 3 EUR |"], "misleads": ["| Small | 2 EUR |"]},
+    {"id": "k3", "doc": "kiosk", "text": "do you sell stamps", "quotes": [], "misleads": ["Dogs wait outside."]},
+]  # fmt: skip
+
+
+def written(folder, questions):
+    (folder / "documents").mkdir()
+    (folder / "documents" / "kiosk.md").write_text(DOCUMENT)
+    (folder / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions))
+    return folder
+
+
+def test_quotes_are_found_again_in_what_is_read_of_the_documents(tmp_path, domain):
+    found = judged_folder(written(tmp_path, QUESTIONS), tmp_path / "documents", domain)
+    said = {text.id: text.text for text in found.texts}
+    first, second, third = found.questions
+    assert [said[t] for t in first.relevant] == ["We open at seven."]
+    assert [said[t] for t in second.relevant] == ["Size: Large; Price: 3 EUR"]
+    assert [said[t] for t in second.misleads] == ["Size: Small; Price: 2 EUR"]
+    assert not third.relevant
+
+
+def test_a_quote_that_no_document_says_is_named(tmp_path, domain):
+    wrong = [{"id": "k1", "doc": "kiosk", "text": "when", "quotes": ["We open at eight."]}]
+    with pytest.raises(InvalidInput, match=r"k1: no document says `We open at eight\.`"):
+        judged_folder(written(tmp_path, wrong), tmp_path / "documents", domain)
+
+
+@pytest.mark.slow
+def test_every_quote_of_the_shipped_questions_stands_in_its_documents(domain):
+    from service.desk.evidence_commands import SHIPPED
+
+    for folder in sorted(p for p in SHIPPED.iterdir() if p.is_dir()):
+        found = judged_folder(folder, folder / "documents", domain)
+        assert len(found.questions) == 300, folder.name
+    own = judged_folder(domain.folder / "evidence", domain.folder / "documents", domain)
+    assert len(own.questions) > 7000
+
+
+def test_late_interaction_is_the_weighted_sum_of_the_nearest_tokens():
+    draw = np.random.default_rng(0)
+    asked, texts = draw.normal(size=(2, 3, 4)), draw.normal(size=(5, 6, 4))
+    texts[1, 4:] = 0  # padding
+    weights = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    found = by_token(*(torch.from_numpy(part) for part in (asked, weights, texts)))
+    for q in range(2):
+        for d in range(5):
+            there = texts[d][:4] if d == 1 else texts[d]
+            wanted = sum(w * max(t @ other for other in there) for w, t in zip(weights[q], asked[q], strict=True))
+            assert float(found[q, d]) == pytest.approx(wanted)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Codes that mean nothing to the bare encoder: only who learnt them ranks them right."""
+    codes = ["vro", "kel", "tam", "bup", "sid", "nog", "fex", "lum"]
+    texts = tuple(Text(f"codes#{i}", "Codes", f"The machine shows {100 + i} then.") for i in range(len(codes)))
+    asked = [
+        Asked(f"q{i}", f"what if it says {c}", frozenset({f"codes#{i}"}), group="codes") for i, c in enumerate(codes)
+    ]
+    none = [Asked(f"n{i}", f"who paints the {c}", frozenset(), group="codes") for i, c in enumerate(codes)]
+    return Judged("codes", texts, (*asked, *none))
+
+
+@pytest.fixture(scope="module")
+def trained(encoder, small):
+    return train(encoder.base, [small], replace(RECIPE, epochs=40), lambda what, done: None)
+
+
+def test_it_learns_which_text_answers_and_which_question_none_does(encoder, small, trained):
+    found = scores(encoder.base, trained, Shelf.of(encoder.base, small))  # (questions, texts)
+    answerable = len(small.answerable)
+    assert (found[:answerable].argmax(1) == np.arange(answerable)).mean() >= 0.75
+    assert (found[answerable:].max(1) < 0).mean() >= 0.75
+    assert (found[:answerable].max(1) > 0).mean() >= 0.75
+
+
+def test_a_reader_is_the_same_after_it_was_saved(encoder, small, trained, tmp_path):
+    pairs = [("what if it says kel", ""), ("The machine shows 101 then.", "Codes")]
+    before = read(encoder.base, trained, pairs)
+    manifest = save(trained, encoder.base, [small], RECIPE, tmp_path / "reader")
+    kept, after = load(tmp_path / "reader", encoder.base, encoder.merged(tmp_path / "reader"))
+    assert kept == manifest
+    for one, other in zip(before, read(encoder.base, after, pairs), strict=True):
+        assert np.abs(one.tokens.astype(int) - other.tokens).max() <= 1
+        assert np.abs(one.pooled.astype(int) - other.pooled).max() <= 1
+        assert one.weights.sum() == pytest.approx(1.0)
+
+
+def test_changed_weights_are_refused(encoder, small, trained, tmp_path):
+    save(trained, encoder.base, [small], RECIPE, tmp_path / "reader")
+    path = tmp_path / "reader" / "head.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(IntegrityError, match="not those of its manifest"):
+        load(tmp_path / "reader", encoder.base, encoder.merged(tmp_path / "reader"))
