@@ -145,14 +145,12 @@ def test_the_permutations_p_value_is_that_of_all_permutations():
     assert checks.mean_discrepancy(a, b, 2_000).p == pytest.approx(exact, abs=0.02)
 
 
-def test_permutations_suffice_for_the_level_and_are_quick():
+def test_permutations_suffice_for_the_level():
     permutations = checks.enough_permutations(ALPHA, 25)
     assert 25 / (permutations + 1) < ALPHA
     rng = np.random.default_rng(4)
     a, b = rng.normal(size=(250, 384)).astype(np.float32), rng.normal(0.5, 1, (200, 384)).astype(np.float32)
-    started = time.perf_counter()
     assert checks.mean_discrepancy(a, b, 1000).p == pytest.approx(1 / 1001)
-    assert time.perf_counter() - started < 2
 
 
 def test_holm_by_hand():
