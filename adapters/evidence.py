@@ -12,19 +12,18 @@ A question and what surrounds it, and a text and the headings above it, are told
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from adapters.base import Batch, Features, SentenceBase, has_bfloat16
+from adapters.base import Batch, Features, SentenceBase, features_under, has_bfloat16, unit
 from adapters.data.judged import Judged
 from adapters.folders import whole
 from adapters.recipe import Recipe
@@ -38,20 +37,25 @@ _BATCH = 32  # texts in one forward pass
 _START = (10.0, 4.0, 8.0, -10.0)  # of the weights in the score, before anything is learnt
 
 Pair = tuple[str, str]  # a question and what surrounds it, or a text and the headings above it
-Tokens = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text looks like to the reader, in 8 bits.
+    """What a text looks like to the reader.
 
-    `pooled` is a unit vector, (dimensions,), and `tokens` has one for each token, (tokens, WIDTH): both times 127.
-    `weights` says how much each token matters, (tokens,), as a question; it sums to one.
+    `pooled` is a unit vector, (dimensions,), `bare` that of the encoder without adapter, and `tokens` has one for each
+    token, (tokens, WIDTH). `weights` says how much each token matters, (tokens,), as a question; it sums to one.
     """
 
-    pooled: Tokens
-    tokens: Tokens
+    pooled: Features
+    bare: Features
+    tokens: Features
     weights: Features
+
+    def packed(self) -> bytes:
+        """All vectors in 8 bits; the weights are a question's and left out."""
+        whole = np.concatenate([self.pooled, self.bare, self.tokens.ravel()])
+        return bytes(np.rint(whole * 127).astype(np.int8).tobytes())
 
 
 class Reader(nn.Module):
@@ -75,7 +79,7 @@ class Reader(nn.Module):
         own = (there & (batch["token_type_ids"] == 0)).float()[..., None]
         pooled = nn.functional.normalize((hidden * own).sum(1) / own.sum(1), dim=1)
         tokens = nn.functional.normalize(self.project(hidden), dim=2) * there[..., None]
-        weights = self.weigh(hidden).squeeze(2).masked_fill(~there, -torch.inf).softmax(1)
+        weights = self.weigh(hidden).squeeze(2).float().masked_fill(~there, -torch.inf).softmax(1)
         return pooled, tokens, weights
 
     def head(self) -> dict[str, torch.Tensor]:
@@ -89,11 +93,13 @@ def late(tokens: torch.Tensor, weights: torch.Tensor, others: torch.Tensor) -> t
     Args:
         tokens: of questions, (questions, tokens, WIDTH).
         weights: how much each matters, (questions, tokens).
-        others: tokens of texts, (texts, tokens, WIDTH); padding is zero.
+        others: tokens of texts, (texts, tokens, WIDTH), or of other texts for each question, (questions, texts,
+            tokens, WIDTH); padding is zero.
     """
-    similar = torch.einsum("qtw,dsw->qdts", tokens, others)
-    padding = (others == 0).all(2)  # (texts, tokens)
-    nearest = similar.masked_fill(padding[None, :, None, :], -1.0).amax(3)  # (questions, texts, tokens)
+    own = others.ndim == 4
+    similar = torch.einsum("qtw,qdsw->qdts" if own else "qtw,dsw->qdts", tokens, others)
+    padding = (others == 0).all(-1)  # (texts, tokens), or (questions, texts, tokens)
+    nearest = similar.masked_fill(padding[..., None, :], -1.0).amax(3)  # (questions, texts, tokens)
     return (nearest * weights[:, None, :]).sum(2)
 
 
@@ -104,27 +110,53 @@ def tokenized(base: SentenceBase, pairs: Sequence[Pair]) -> Batch:
     return {key: value.to(base.device) for key, value in found.items()}
 
 
-def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> list[Reading]:
-    """What texts look like to a reader, each read once; in bfloat16 where the processor has it."""
+def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair], half: bool = False) -> list[Reading]:
+    """What texts look like to a reader, each read once.
+
+    Args:
+        base: tokenizes, and gives the bare vectors.
+        reader: the network with its head.
+        pairs: texts with what surrounds them.
+        half: in bfloat16 where the processor has it.
+    """
     reader.eval()
+    bare = unit(features_under(base, base.network, [joined(pair) for pair in pairs], half))
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     found: dict[int, Reading] = {}
-    with (
-        torch.inference_mode(),
-        torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device)),
-    ):
+    half = half and has_bfloat16(base.device)
+    with torch.inference_mode(), torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=half):
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             batch = tokenized(base, [pairs[i] for i in chosen])
             pooled, tokens, weights = (part.float().cpu().numpy() for part in reader(batch))
             lengths = batch["attention_mask"].sum(1).tolist()
             for i, p, t, w, n in zip(chosen, pooled, tokens, weights, lengths, strict=True):
-                found[i] = Reading(_short(p), _short(t[:n]), w[:n].astype(np.float32))
+                found[i] = Reading(p, bare[i], t[:n], w[:n])
     return [found[i] for i in range(len(pairs))]
 
 
-def _short(vectors: Features) -> Tokens:
-    return np.clip(np.rint(vectors * 127), -127, 127).astype(np.int8)
+def joined(pair: Pair) -> str:
+    """A text behind what surrounds it, as the bare encoder reads both."""
+    return " ".join(part for part in (pair[1], pair[0]) if part)
+
+
+def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
+    """How sure a reader is that each text answers, against "nothing does" at zero: (texts,).
+
+    Args:
+        reader: gives the weights of the sum.
+        asked: the question.
+        texts: readings as `Reading.packed` gives them.
+    """
+    pooled, bare, by_token, less = (float(w) for w in reader.mix.detach())
+    size = len(asked.pooled)
+    rows = [np.frombuffer(text, dtype=np.int8) for text in texts]
+    whole = np.stack([row[: 2 * size] for row in rows]).astype(np.float32) / 127  # (texts, 2 * dimensions)
+    tokens = np.concatenate([row[2 * size :] for row in rows]).astype(np.float32).reshape(-1, WIDTH) / 127
+    starts = np.cumsum([0, *((len(row) - 2 * size) // WIDTH for row in rows[:-1])])
+    nearest = np.maximum.reduceat(tokens @ asked.tokens.T, starts)  # (texts, tokens of the question)
+    near = whole[:, :size] @ asked.pooled, whole[:, size:] @ asked.bare
+    return np.asarray(pooled * near[0] + bare * near[1] + by_token * (nearest @ asked.weights) + less, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +193,13 @@ def save(reader: Reader, base: SentenceBase, shelves: Sequence[Judged], recipe: 
     return manifest
 
 
-def load(folder: Path, base: SentenceBase, network: nn.Module) -> tuple[Manifest, Reader]:
+def load(folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]) -> tuple[Manifest, Reader]:
     """A reader as it was saved.
 
     Args:
         folder: what `save` wrote.
         base: the encoder.
-        network: the encoder's network with the adapter in `folder` merged into it.
+        merged: gives the encoder's network with the adapter in a folder merged into it, see `Encoder.merged`.
 
     Raises:
         IntegrityError: something is missing or broken, the weights are others, or it was trained on another encoder.
@@ -183,12 +215,12 @@ def load(folder: Path, base: SentenceBase, network: nn.Module) -> tuple[Manifest
         raise IntegrityError(
             f"{folder} was trained on encoder {manifest.encoder}, this is {base.fingerprint}.", _REMEDY
         )
-    reader = Reader(network, base.dimensions)
+    reader = Reader(merged(folder), base.dimensions)
     reader.load_state_dict(head, strict=False)
     return manifest, reader.to(base.device).eval()
 
 
-_REMEDY = "Train it with `formfact adapters evidence`."
+_REMEDY = "Train it with `formfact adapters evidence`, or set FORMFACT_READER."
 
 
 def _digest(folder: Path) -> str:

@@ -7,10 +7,12 @@ is neither right nor wrong. Learnt by a softmax over the list (listwise: Cao et 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -21,15 +23,19 @@ from adapters.recipe import Recipe
 from adapters.trainer import adapted, pace
 from domains.spec import InvalidInput
 
-RECIPE = Recipe(epochs=3, batch=32, learning_rate=5e-4, head_learning_rate=2e-3, dropout=0.0)
-_LIST = 96  # candidates of a step
+RECIPE = Recipe(epochs=3, batch=64, learning_rate=5e-4, head_learning_rate=2e-3, dropout=0.0)
+_KEPT = 10  # one question in so many is kept to calibrate with
+_LIST = 112  # candidates of a step
 _OWN, _MINED, _NEAREST = 2, 2, 12  # right texts a question in a list; wrong ones, drawn among so many nearest
+_LOOKED_AT = 48  # nearest texts of a question, of which the wrong ones are mined
+_ASKED = 32  # questions that are ranked at once
 _PART = 32  # texts that go through the network at once: short ones need not wait for the longest
 _ALONE = 0.3  # share of questions that are read without what surrounds them, where nothing turns on it
 _TYPO = 0.15  # share of questions in which a word is misspelt
 _MIX_RATE = 10  # times the rate of the heads: these few numbers are far from zero
 
 Progress = Callable[[str, float], None]  # what is being done, share done 0..1
+Numbers = npt.NDArray[np.int64]
 Mined = list[list[int]]  # for each question texts that are near and wrong, nearest first
 
 
@@ -48,18 +54,17 @@ class Shelf:
     bare_asked: Features  # (questions, dimensions)
 
     @classmethod
-    def of(cls, base: SentenceBase, data: Judged) -> Shelf:
+    def of(cls, base: SentenceBase, data: Judged, asked: Sequence[Asked]) -> Shelf:
         """Number the texts and read everything under the bare encoder."""
         number = {text.id: i for i, text in enumerate(data.texts)}
         rooms: dict[str, list[int]] = {}
         for text in data.texts:
             rooms.setdefault(_document(text.id), []).append(number[text.id])
-        asked = [*data.questions, *data.train]
         about = [{_document(t) for t in (*q.relevant, *q.misleads)} for q in asked]
         return cls(
             data.name,
             [(text.text, text.title) for text in data.texts],
-            asked,
+            list(asked),
             [frozenset(number[t] for t in q.relevant) for q in asked],
             [frozenset(number[t] for t in q.helps) for q in asked],
             [[number[t] for t in sorted(q.misleads)] for q in asked],
@@ -68,12 +73,11 @@ class Shelf:
             _bare(base, [q.whole for q in asked]),
         )
 
-    def mine(self, scores: Features) -> Mined:
-        """For each question the texts that score high and are wrong, given (questions, texts)."""
-        ranked = np.argsort(-scores, axis=1)[:, : _NEAREST + 8]
+    def mine(self, best: Numbers) -> Mined:
+        """For each question the texts that rank high and are wrong, given those that do, (questions, texts)."""
         return [
             [int(c) for c in row if c not in right and c not in aside][:_NEAREST]
-            for row, right, aside in zip(ranked, self.right, self.aside, strict=True)
+            for row, right, aside in zip(best, self.right, self.aside, strict=True)
         ]
 
 
@@ -86,17 +90,25 @@ class Step:
     candidates: list[int]
 
 
+def parted(data: Judged) -> tuple[list[Asked], list[Asked]]:
+    """The questions to learn from, and the tenth that is kept to calibrate with; by their names, so always the same."""
+    asked = [*data.questions, *data.train]
+    kept = [zlib.crc32(question.id.encode()) % _KEPT == 0 for question in asked]
+    learnt = [q for q, k in zip(asked, kept, strict=True) if not k]
+    return learnt, [q for q, k in zip(asked, kept, strict=True) if k]
+
+
 def train(base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, progress: Progress) -> Reader:
     """Learn from all shelves together which texts answer the questions on them.
 
     Raises:
         InvalidInput: fewer than two questions have an answer.
     """
-    if sum(len(shelf.answerable) for shelf in shelves) < 2:
+    if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learnt = [Shelf.of(base, shelf) for shelf in shelves]
-    mined = {shelf.name: shelf.mine(shelf.bare_asked @ shelf.bare_texts.T) for shelf in learnt}
+    learnt = [Shelf.of(base, data, parted(data)[0]) for data in shelves]
+    mined = {s.name: s.mine(np.argsort(-(s.bare_asked @ s.bare_texts.T), axis=1)[:, :_LOOKED_AT]) for s in learnt}
     reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
     optimizer = torch.optim.AdamW(
         [
@@ -115,29 +127,39 @@ def train(base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, progres
             done = (epoch + n / len(steps)) / recipe.epochs
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * pace(done)
-            loss = _loss(base, reader, steps[at], draw)
+            with _half(base):
+                loss = _loss(base, reader, steps[at], draw)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses.append(float(loss.detach()))
             progress(f"epoch {epoch + 1}, loss {np.mean(losses[-100:]):.3f}", done)
         if epoch + 1 < recipe.epochs:
-            mined = {shelf.name: shelf.mine(scores(base, reader, shelf)) for shelf in learnt}
+            mined = {shelf.name: shelf.mine(ranked(base, reader, shelf, _LOOKED_AT)[0]) for shelf in learnt}
     return reader
 
 
-def scores(base: SentenceBase, reader: Reader, shelf: Shelf) -> Features:
-    """What a reader gives each text for each question: logits, (questions, texts)."""
+def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple[Numbers, Features]:
+    """The best texts for each question, best first, and their logits: both (questions, most or all texts).
+
+    Token by token are compared only those that the pooled vectors put among the first `most`.
+    """
     reader.eval()
-    with torch.inference_mode():
+    pooled, bare_weight, by_token, less = (float(w) for w in reader.mix.detach())
+    numbers, logits = [], []
+    with torch.inference_mode(), _half(base):
         texts = _read(base, reader, shelf.texts)
-        rows = []
-        for start in range(0, len(shelf.asked), 64):
-            part = slice(start, start + 64)
+        for start in range(0, len(shelf.asked), _ASKED):
+            part = slice(start, start + _ASKED)
             asked = _read(base, reader, [(q.text, surroundings(q)) for q in shelf.asked[part]])
             bare = torch.from_numpy(shelf.bare_asked[part] @ shelf.bare_texts.T).to(base.device)
-            rows.append(_score(reader, asked, texts, bare).cpu().numpy())
-    return np.concatenate(rows)
+            near = pooled * (asked[0] @ texts[0].T) + bare_weight * bare
+            first = near.topk(min(most, near.shape[1])).indices  # (questions, most)
+            compared = late(asked[1], asked[2], texts[1][first])
+            scores, order = (near.gather(1, first) + by_token * compared + less).sort(dim=1, descending=True)
+            numbers.append(first.gather(1, order).cpu().numpy())
+            logits.append(scores.float().cpu().numpy())
+    return np.concatenate(numbers), np.concatenate(logits)
 
 
 def surroundings(question: Asked) -> str:
@@ -189,6 +211,11 @@ def _loss(base: SentenceBase, reader: Reader, step: Step, draw: np.random.Genera
     return contrast(listed, torch.tensor(wanted, device=device))
 
 
+def _half(base: SentenceBase) -> torch.autocast:
+    """In bfloat16 where the processor has it; one block a step, so that the weights are cast once."""
+    return torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device))
+
+
 Read = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -202,9 +229,7 @@ def _read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> Read:
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     parts: list[Read] = []
     for start in range(0, len(order), _PART):
-        batch = tokenized(base, [pairs[i] for i in order[start : start + _PART]])
-        with torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device)):
-            parts.append(reader(batch))
+        parts.append(reader(tokenized(base, [pairs[i] for i in order[start : start + _PART]])))
     longest = max(tokens.shape[1] for _, tokens, _ in parts)
     padded = [(p, _pad(t, longest), _pad(w[..., None], longest)[..., 0]) for p, t, w in parts]
     back = torch.tensor(np.argsort(order), device=base.device)

@@ -9,7 +9,7 @@ the reader of files makes of the documents, so that a new cut or another format 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,7 @@ from ingest.folder import files, submission
 from ingest.limits import Limits
 from ingest.metadata import Metadata
 from retrieval.contents import Draft
-from retrieval.retriever import Hit
-from retrieval.units import Unit, units_of
+from retrieval.units import Unit, stating
 from retrieval.versions import Version
 
 _LEAST_WORDS = 3  # of a part of a sentence that is taken for the whole
@@ -42,7 +41,7 @@ def judged_folder(folder: Path, documents: Path, domain: Domain) -> Judged:
     """
     if any((folder / f"documents.jsonl{packed}").is_file() for packed in ("", ".gz")):
         return judged(folder)
-    units = {draft.doc_id: list(_units(draft)) for draft in _newest(documents, domain)}
+    units = {d.doc_id: stating(Version.planned(d), d.passages()) for d in _newest(documents, domain)}
     texts = tuple(Text(f"{d}#{n}", u.surroundings, u.shown) for d, found in units.items() for n, u in enumerate(found))
     rows = json_lines(folder / "questions.jsonl", ("id", "text", "doc", "quotes"))
     return Judged(folder.name, texts, tuple(_asked(row, units) for row in rows)).checked()
@@ -55,23 +54,6 @@ def _newest(documents: Path, domain: Domain) -> list[Draft]:
         if draft.doc_id not in found or draft.effective_from >= found[draft.doc_id].effective_from:
             found[draft.doc_id] = draft
     return list(found.values())
-
-
-def _units(draft: Draft) -> Iterator[Unit]:
-    version = Version(
-        draft.doc_id,
-        1,
-        draft.title,
-        draft.effective_from,
-        draft.effective_to,
-        draft.audience or frozenset(),
-        draft.precedence,
-        draft.supersedes,
-        draft.content,
-        1,
-    )
-    for passage in draft.passages():
-        yield from (unit for unit in units_of(Hit(passage, version, 0.0)) if unit.states)
 
 
 def _asked(row: dict[str, Any], units: dict[str, list[Unit]]) -> Asked:

@@ -23,7 +23,8 @@ from ingest.limits import DEFAULTS, Limits
 from retrieval.catalog import Catalog
 from retrieval.contents import Draft, Published
 from retrieval.dense import DenseIndex, settled, unsettle
-from retrieval.recorder import Erased, Recorder, alone, writing
+from retrieval.readings import Reader, made
+from retrieval.recorder import Derived, Erased, Recorder, alone, writing
 from retrieval.upkeep import Upkeep
 from retrieval.vectors import Vectors, load
 from retrieval.versions import History, Version
@@ -40,18 +41,19 @@ class Publisher:
     catalog: Catalog
     dense: DenseIndex
     embedder: Embeddings
+    reader: Reader
     limits: Limits = DEFAULTS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def recorder(self) -> Recorder:
         """Writes the catalog."""
-        return Recorder(self.domain, self.dense.encoder)
+        return Recorder(self.domain, self.dense.encoder, self.reader.name)
 
     @property
     def upkeep(self) -> Upkeep:
         """Looks after the indexes; take a `turn` while it works."""
-        return Upkeep(self.engine, self.catalog, self.dense, self.embedder)
+        return Upkeep(self.engine, self.catalog, self.dense, self.embedder, self.reader)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -74,14 +76,14 @@ class Publisher:
             InvalidInput: the file, its metadata or its dates; see `ingest.readers` and `Recorder.resolve`.
         """
         draft = drafted(submission, self.domain, self.limits)
-        vectors = self._vectors(draft)
+        derived = Derived(self._vectors(draft), made(self.reader, draft))
         with self.turn():
             dated, audience, same = self._resolved(draft, submission, held)
             if same is None:
-                self._index(dated.content, audience, vectors)
+                self._index(dated.content, audience, derived.vectors)
             with writing(self.engine) as tx:
                 if same is None:
-                    published = self.recorder.publish(tx, dated, audience, vectors, actor)
+                    published = self.recorder.publish(tx, dated, audience, derived, actor)
                     settled(tx, [dated.content])
                 else:
                     published = _unchanged(same, dated, self.catalog.head())

@@ -18,9 +18,14 @@ from retrieval.contents import Cell, content_hash
 from retrieval.dense import DenseIndex, settled
 from retrieval.index import Generation
 from retrieval.lexical import LexicalIndex, tokens
+from retrieval.readings import Reader, made_of
+from retrieval.readings import keep as keep_readings
+from retrieval.readings import load as load_readings
 from retrieval.recorder import writing
-from retrieval.tables import contents, passages, postings, sources, unsettled, versions
+from retrieval.tables import contents, passages, postings, readings, sources, unsettled, versions
+from retrieval.units import stating
 from retrieval.vectors import Vectors, keep, load
+from retrieval.versions import Version
 
 log = structlog.get_logger()
 Progress = Callable[[Sequence[str], str], Iterator[str]]  # contents and what is done with them, in words
@@ -56,6 +61,7 @@ class Upkeep:
     catalog: Catalog
     dense: DenseIndex
     embedder: Embeddings
+    reader: Reader
 
     def start(self, progress: Progress = silent) -> None:
         """Finish or undo what a crash cut off; rebuild the dense index where it is missing, damaged or another's."""
@@ -67,6 +73,7 @@ class Upkeep:
             self.rebuild_dense(progress)
             self.settle()
         self.dense.sweep()
+        self.read(progress)
 
     def settle(self, progress: Progress = silent) -> None:
         """Finish or undo each change that was noted; where words were erased, their bytes go too."""
@@ -86,12 +93,20 @@ class Upkeep:
         with self.engine.connect() as connection:
             counts = [connection.execute(select(func.count()).select_from(t)).scalar() for t in (versions, contents)]
             total = connection.execute(select(func.count()).select_from(passages)).scalar()
-        problems = (*self._catalog_problems(), *self._read_dense(), *self._lexical_problems())
+        problems = (
+            *self._catalog_problems(),
+            *self._read_dense(),
+            *self._lexical_problems(),
+            *self._reading_problems(),
+        )
         return Report(counts[0] or 0, counts[1] or 0, total or 0, problems)
 
     def rebuild(self, progress: Progress = silent) -> None:
-        """Make both indexes anew from the stored texts and embeddings, then swap."""
+        """Make indexes and readings anew from the stored texts and embeddings, then swap."""
         self.rebuild_dense(progress)
+        with writing(self.engine) as tx:
+            tx.execute(delete(readings))
+        self.read(progress)
         with writing(self.engine) as tx:
             known = list(tx.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
             tx.execute(delete(postings))
@@ -109,6 +124,18 @@ class Upkeep:
         with self.engine.connect() as connection:
             known = list(connection.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
         self.dense.replace(fill)
+
+    def read(self, progress: Progress = silent) -> None:
+        """Have the reader read what it has not read yet: after an update, or with another reader."""
+        titled = self._titled()
+        with self.engine.connect() as connection:
+            own = select(readings.c.content, readings.c.title).where(readings.c.reader == self.reader.name).distinct()
+            there = {f"{row.content} {row.title}" for row in connection.execute(own)}
+        for name in progress(sorted(titled.keys() - there), "Reading documents"):
+            version = titled[name]
+            found = made_of(self.reader, stating(version, self.catalog.passages(version.content)))
+            with writing(self.engine) as tx:
+                keep_readings(tx, self.reader.name, version.content, version.title, found)
 
     def shrink(self) -> None:
         """Give free pages of an embedded database back, and empty its write-ahead log: erased words stood in both."""
@@ -180,6 +207,19 @@ class Upkeep:
     def _stored(self, content: str) -> Vectors | None:
         with self.engine.connect() as connection:
             return load(connection, self.dense.encoder, content)
+
+    def _titled(self) -> dict[str, Version]:
+        """For each content under each of its titles one version: what the reader reads."""
+        histories = self.catalog.timeline().histories.values()
+        return {f"{v.content} {v.title}": v for history in histories for v in history.versions}
+
+    def _reading_problems(self) -> Iterator[str]:
+        for version in self._titled().values():
+            wanted = {(u.start, u.end) for u in stating(version, self.catalog.passages(version.content))}
+            with self.engine.connect() as connection:
+                there = load_readings(connection, self.reader.name, version.content, version.title)
+            if there.keys() != wanted:
+                yield f"readings: those of {version.content[:12]} are not those of its units"
 
     def _lexical_problems(self) -> Iterator[str]:
         with self.engine.connect() as connection:

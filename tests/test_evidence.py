@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters.readers import calibrated, scorer_of
 from retrieval.contents import Passage
 from retrieval.contradiction import settled
 from retrieval.evidence import Selector
 from retrieval.questions import Question
-from retrieval.relevance import Relevance
-from retrieval.retriever import Hit
+from retrieval.readings import Readings
 from retrieval.units import in_full, units_of
 from retrieval.versions import Version
-from retrieval.wording import Wording
 from tests.shelf import EVERYONE, Shelf
 
 PUBLIC = frozenset({"public"})
@@ -45,7 +44,8 @@ REQUESTS = "# Signature requests\n\nA signature request expires after {} days. A
 
 @pytest.fixture(scope="module")
 def selector(tmp_path_factory, domain, encoder):
-    shelf = Shelf(tmp_path_factory.mktemp("evidence"), domain, encoder)
+    reader = calibrated(scorer_of("", domain, encoder), domain)
+    shelf = Shelf(tmp_path_factory.mktemp("evidence"), domain, encoder, reader=reader)
     shelf.publish("prices", PRICES, precedence=100)
     shelf.publish("help", "# About plans\n\nThe Team plan costs 12 EUR per user per month.\n", precedence=10)
     shelf.publish("limits", REQUESTS.format(30))
@@ -59,7 +59,7 @@ def selector(tmp_path_factory, domain, encoder):
         "parcels", "# Parcels\n\nNo mail with the parcel number came? Then ask the courier for the parcel number.\n"
     )
     shelf.publish("secret", "# Vault\n\nThe orchid vault costs 73 EUR.\n", audience=("agents",))
-    made = Selector(domain, shelf.retriever, shelf.lexical, Relevance(encoder), Wording(domain, encoder, encoder.words))
+    made = Selector(domain, shelf.retriever, Readings(shelf.engine, reader))
     yield lambda text, given=None, who=PUBLIC: made.select(shelf.catalog.view(who, DAY), Question(text), given or {})
     shelf.close()
 
@@ -100,7 +100,7 @@ def test_a_sentence_is_said_with_the_one_on_which_it_leans(selector):
 def units(text, precedence=50, doc_id="refunds"):
     passage = Passage("c", 0, 0, len(text), "Refunds", "prose", text)
     version = Version(doc_id, 1, "Refunds", DAY, None, PUBLIC, precedence, (), "c", 1)
-    return [unit for unit in units_of(Hit(passage, version, 0.0)) if unit.states]
+    return [unit for unit in units_of(version, passage) if unit.states]
 
 
 @pytest.mark.parametrize(
@@ -172,28 +172,3 @@ def test_another_callers_document_answers_nobody_else(selector):
     question = "What does the orchid vault cost?"
     assert selector(question).units == ()
     assert "73 EUR" in texts(selector(question, who=EVERYONE))
-
-
-def test_units_that_were_embedded_before_are_not_embedded_again(tmp_path, domain, encoder):
-    asked = []
-
-    class Counting:
-        def embed_documents(self, texts):
-            asked.extend(texts)
-            return encoder.embed_documents(texts)
-
-    shelf = Shelf(tmp_path, domain, encoder)
-    shelf.publish("prices", PRICES)
-    shelf.publish("limits", REQUESTS.format(30))
-    wording = Wording(domain, encoder, encoder.words)
-    made = Selector(domain, shelf.retriever, shelf.lexical, Relevance(Counting()), wording)
-    view = shelf.catalog.view(PUBLIC, DAY)
-    made.warm(view, lambda: True)
-    assert asked == []
-    made.warm(view, lambda: False)
-    known, question = set(asked), "After how many days does a signature request expire?"
-    asked.clear()
-    assert "30 days" in texts(made.select(view, Question(question), {}))
-    assert known.isdisjoint(asked)
-    assert any("expires after 30 days" in text for text in known)
-    shelf.close()

@@ -22,7 +22,7 @@ from service.acts import documents
 from service.api import create_app
 from service.build import build
 from service.door.keys import Caller
-from service.prepare import take_in_adapter, warming
+from service.prepare import take_in_adapter
 from service.settings import Settings
 
 ROUNDS = 6
@@ -216,18 +216,3 @@ def test_a_purge_of_something_else_does_not_disturb_a_reader(shelf):
 
     assert shelf.catalog.reading(take, read) == 1
     assert len(taken) == 1
-
-
-def test_warming_survives_a_purge_and_keeps_no_erased_word(services, monkeypatch):
-    word = "zq" + secrets.token_hex(5)
-    publish(services, "other", "stays")
-    publish(services, "parcel", word)
-    keep = services.pipeline.selector.relevance.keep
-    monkeypatch.setattr(services.pipeline.selector.relevance, "keep", purging_once(services, keep))
-    with warming(services):
-        for thread in threading.enumerate():
-            if thread.name == "warm":
-                thread.join()
-    monkeypatch.undo()
-    gc.collect()
-    assert held_strings(services, word) == []

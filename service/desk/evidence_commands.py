@@ -1,61 +1,115 @@
-"""`formfact adapters evidence`: train the reader that judges which sentence answers."""
+"""`formfact adapters train-evidence` and `calibrate-evidence`: the reader that judges which sentence answers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
-from domains.spec import load_domain
+from domains.spec import Domain, load_domain
+
+if TYPE_CHECKING:
+    from adapters.data.judged import Judged
 
 SHIPPED = Path(__file__).parents[2] / "adapters" / "data" / "organisations"
 
+DomainName = Annotated[str, typer.Option("--domain", help="A folder of domains/, or a path.")]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option("--also", help="Another folder of questions; may be repeated. Default: thirty organisations."),
+]
 
-def evidence(
-    domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
-    also: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A folder of questions to learn from besides; may be repeated. Default: thirty organisations."
-        ),
-    ] = None,
+
+def train_evidence(
+    domain: DomainName = "support",
+    also: Also = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: evidence/adapter of the domain.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     rank: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
-    """Train the evidence reader: which sentence answers a question, whatever it says.
+    """Train the evidence reader: which sentence answers a question, whatever it says. Then calibrate it.
 
     It learns from the questions on the domain's own documents (`evidence/questions.jsonl`) and from those of other
-    organisations; a folder of public data (`documents.jsonl`, `questions.jsonl`) may be among them.
+    organisations; a folder of public data (`documents.jsonl`, `questions.jsonl`) may be among them. A tenth of the
+    questions is kept to calibrate with.
 
-    Examples: `formfact adapters evidence --out /tmp/reader`
+    Examples: `formfact adapters train-evidence --out /tmp/reader`
 
-    `formfact adapters evidence --also adapters/data/organisations/bank --also ../answer_sentences/selqa`
+    `formfact adapters train-evidence --also adapters/data/organisations/bank --also ../answer_sentences/selqa`
     """
     from adapters.base import SentenceBase
     from adapters.evidence import save
     from adapters.evidence_training import RECIPE, train
-    from ingest.judging import judged_folder
 
-    spec, console = load_domain(domain), Console(stderr=True)
-    own = spec.folder / "evidence"
-    folders = [own, *(also or sorted(p for p in SHIPPED.iterdir() if p.is_dir()))]
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("Reading documents", total=len(folders))
-        shelves = []
-        for folder in folders:
-            shelves.append(
-                judged_folder(folder, spec.folder / "documents" if folder == own else folder / "documents", spec)
-            )
-            bar.advance(task)
+    spec = load_domain(domain)
+    with _shown() as (bar, task):
+        shelves = _shelves(spec, also, bar, task)
         base = SentenceBase(spec.encoder)
         chosen = replace(RECIPE, epochs=epochs or RECIPE.epochs, rank=rank or RECIPE.rank, seed=seed)
-        task = bar.add_task("Training", total=1.0)
         reader = train(base, shelves, chosen, lambda what, done: bar.update(task, description=what, completed=done))
-    manifest = save(reader, base, shelves, chosen, out or own / "adapter")
+    manifest = save(reader, base, shelves, chosen, out or spec.folder / "evidence" / "adapter")
     Console().print(f"{manifest.id}: {manifest.answerable + manifest.unanswerable} questions", highlight=False)
+
+
+def calibrate_evidence(
+    domain: DomainName = "support",
+    reader: Annotated[str, typer.Option(help="As FORMFACT_READER; default: what the service would use.")] = "",
+    also: Also = None,
+    risk: Annotated[
+        float | None, typer.Option(min=0.001, max=0.5, help="Default: evidence_risk of the domain.")
+    ] = None,
+    general: Annotated[
+        bool, typer.Option("--general", help="By the other organisations, for domains without questions.")
+    ] = False,
+) -> None:
+    """Fit the probability that a text answers, and from which one on it is told, on questions kept from training.
+
+    Examples: `formfact adapters calibrate-evidence` · `formfact adapters calibrate-evidence --reader none`
+    """
+    from adapters.encoder import Encoder
+    from adapters.evidence_calibration import calibrate
+    from adapters.readers import SHIPPED as READER
+    from adapters.readers import keep, scorer_of
+
+    spec = load_domain(domain)
+    with _shown() as (bar, task):
+        shelves = _shelves(spec, also if general or also else [], bar, task)
+        scorer = scorer_of(reader, spec, Encoder(spec.encoder))
+        found = calibrate(
+            scorer,
+            shelves[1:] if general else shelves,
+            risk or spec.evidence_risk,
+            lambda what, done: bar.update(task, description=what, completed=done),
+        )
+    keep(scorer, found, READER if general else spec.folder / "evidence")
+    Console().print(
+        f"{scorer.name}: answers from a probability of {found.sufficient:.3f} on, for at most {found.risk:.0%} wrong "
+        f"answers; fitted on {found.questions} questions",
+        highlight=False,
+    )
+
+
+@contextmanager
+def _shown() -> Iterator[tuple[Progress, TaskID]]:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield bar, bar.add_task("Reading documents", total=1.0)
+
+
+def _shelves(spec: Domain, also: list[Path] | None, bar: Progress, task: TaskID) -> list[Judged]:
+    """The domain's own questions, then those of other folders."""
+    from ingest.judging import judged_folder
+
+    own = spec.folder / "evidence"
+    folders = sorted(p for p in SHIPPED.iterdir() if p.is_dir()) if also is None else also
+    found = [judged_folder(own, spec.folder / "documents", spec)]
+    for n, folder in enumerate(folders):
+        bar.update(task, completed=n / len(folders))
+        found.append(judged_folder(folder, folder / "documents", spec))
+    return found
