@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
-from retrieval.figures import APART, unstated
+from retrieval.figures import APART, CURRENCIES, Figure, figures, unit_of, unstated
 from service.compose import Draft
 from service.reply import Reply
 
 _MARK = re.compile(r"\[\d+\]")
+_WORD = re.compile(r"\w+(?:[.,:]\w+)*|[%€$£]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,35 @@ def _stated(fact: Fact, said: Said) -> bool:
 
 
 def holds(text: str, value: str) -> bool:
-    """Does the text hold the value as a whole: `14 days` is not in `114 days`, nor is `5` in the mark `[5]`."""
-    wanted = r"\s+".join(re.escape(part) for part in value.split())
-    return re.search(rf"(?<![\w.,]){wanted}(?!\w|[.,]\d)", _MARK.sub(" ", text), re.I) is not None
+    """Does the text state the value as a whole, in whatever spelling?
+
+    Words and numbers must follow each other as in the value, whatever stands between them: `Day: 18` is `day 18`. A
+    value of figures alone may be written otherwise: `30-day` is `30 days`, `13.5 EUR` is `13.50`. But `14 days` is not
+    in `114 days`, nor is `5` in the mark `[5]`.
+    """
+    text = _MARK.sub(APART, text)
+    said, wanted = _words(text), _words(value)
+    if any(said[i : i + len(wanted)] == wanted for i in range(len(said) - len(wanted) + 1)):
+        return True
+    counted = figures(value)
+    return bool(counted) and not _beside_figures(value) and all(_stated_among(f, figures(text)) for f in counted)
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def _beside_figures(value: str) -> bool:
+    """Does a value hold words beside figures and what they count: `5 business days`?"""
+    return any(not figures(word) and not unit_of(word) for word in _words(value))
+
+
+def _stated_among(wanted: Figure, stated: Iterable[Figure]) -> bool:
+    """Is a figure among others? A bare amount, as `13.50`, may have a currency; other bare numbers count something."""
+    return any(
+        f.value == wanted.value and (f.unit == wanted.unit or (not wanted.unit and f.unit in CURRENCIES))
+        for f in stated
+    )
 
 
 def _invented(case: Case, said: Said) -> bool:

@@ -31,6 +31,7 @@ _UNITS = {
     "eur": "EUR", "euro": "EUR", "€": "EUR", "usd": "USD", "dollar": "USD", "$": "USD", "gbp": "GBP", "pound": "GBP",
     "£": "GBP", "%": "%", "percent": "%", "per cent": "%",
 }  # fmt: skip
+CURRENCIES = frozenset({"EUR", "USD", "GBP"})
 _COUNTED = "minute hour day week month year user seat guest file signer envelope request call page attempt"
 _UNITS |= {word: word for word in (*_COUNTED.split(), "kb", "mb", "gb", "tb")}
 _UNIT = "|".join(sorted((re.escape(u) + ("s?" if u.isalpha() and len(u) > 2 else "") for u in _UNITS), key=len)[::-1])
@@ -73,10 +74,15 @@ def unstated(claim: str, quotes: str) -> frozenset[Figure]:
     )
 
 
+def unit_of(word: str) -> str:
+    """What a word counts, in one spelling: `days` is `day`; empty where it is no unit."""
+    return _UNITS.get(word.casefold()) or _UNITS.get(word.casefold().removesuffix("s"), "")
+
+
 def _counted(text: str) -> Iterator[Figure]:
     for match in _FIGURE.finditer(text):
-        unit = (match["before"] or match["unit"] or "").strip().casefold()
-        yield Figure(_value(match["n"], bool(match["k"])), _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"), ""))
+        unit = (match["before"] or match["unit"] or "").strip()
+        yield Figure(_value(match["n"], bool(match["k"])), unit_of(unit))
 
 
 def _value(number: str, thousand: bool) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from evals.cases import Case
 from evals.run import Share
-from evals.score import Said, mark
+from evals.score import Said, holds, mark
 from service.reply import Reply
 
 CASE = {
@@ -81,3 +81,38 @@ def test_labels_are_marked_one_by_one():
 def test_a_share_tells_both_numbers():
     assert str(Share(3, 4)) == "3/4 (0.750)"
     assert str(Share(0, 0)) == "0/0"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Day: 18; Step: reminder", "day 18"),
+        ("A 30-day trial.", "30 days"),
+        ("Thirty days after that.", "30 days"),
+        ("It is €13.50 a month.", "13.50 EUR"),
+        ("It is EUR 13.5 a month.", "13.50"),
+        ("At most 1000 EUR.", "1,000 EUR"),
+        ("99.95% a month", "99.95 %"),
+        ("Settings > Billing > Invoices", "Settings > Billing > Invoices"),
+        ("macOS 13 or later.", "macOS 13"),
+    ],
+)
+def test_a_value_counts_in_another_spelling(text, value):
+    assert holds(text, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("within 114 days", "14 days"),
+        ("see [5]", "5"),
+        ("within 5 days", "5 business days"),
+        ("for 12 months", "12.00"),
+        ("30 users", "30 days"),
+        ("It costs 113.50 EUR.", "13.50"),
+        ("13.50 USD", "13.50 EUR"),
+        ("macOS 14", "macOS 13"),
+    ],
+)
+def test_another_value_does_not(text, value):
+    assert not holds(text, value)
