@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
+from retrieval.figures import CURRENCIES, DATE, figures
 from retrieval.units import Unit
-
-_QUANTITY = re.compile(
-    r"(?P<n>\d[\d.,:]*\d|\d)\s*"
-    r"(?P<unit>%|percent|(?:business |working )?(?:minutes?|hours?|days?|weeks?|months?|years?)"
-    r"|EUR|USD|GBP|CET|[KMGT]B|users?|files?|signers?|guests?|teams?|requests?|calls?|pages?|attempts?)?",
-    re.I,
-)
-
-
-def quantities(text: str) -> dict[str, set[str]]:
-    """Kind of quantity -> the numbers of that kind in a text: `30 days` is {"day": {"30"}}."""
-    found: dict[str, set[str]] = {}
-    for match in _QUANTITY.finditer(text):
-        unit = (match["unit"] or "").lower().rstrip("s").replace("percent", "%")
-        if unit:
-            found.setdefault(unit, set()).add(match["n"].rstrip(".,:"))
-    return found
 
 
 def _stated(unit: Unit) -> dict[str, set[str]]:
-    """The quantities of a unit; in a table row a bare amount is of the currency that another cell names."""
-    found = quantities(unit.text)
-    values = [cell.value for cell in unit.cells]
-    currency = next((v for v in values if v in ("EUR", "USD", "GBP")), "")
-    amounts = {v for v in values if re.fullmatch(r"\d+[.,]\d\d", v)} if currency else set()
-    return {**found, currency.lower(): amounts} if amounts else found
+    """What is counted -> the numbers of it; in a table row a bare amount is of the currency that another cell names."""
+    currency = next((cell.value for cell in unit.cells if cell.value in CURRENCIES), "")
+    amounts = " | ".join(f"{cell.value} {currency}" for cell in unit.cells if currency and "." in cell.value)
+    found: dict[str, set[str]] = {}
+    for figure in figures(f"{unit.text} | {amounts}"):
+        if figure.unit and figure.unit != DATE:
+            found.setdefault(figure.unit, set()).add(figure.value)
+    return found
 
 
 def rivals(best: Unit, other: Unit) -> bool:
@@ -44,7 +30,7 @@ def rivals(best: Unit, other: Unit) -> bool:
     return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
 
 
-def settled(ranked: list[Unit], margin: float) -> list[Unit]:
+def settled(ranked: Sequence[Unit], margin: float) -> list[Unit]:
     """Drop what a document of higher precedence contradicts, among the units that come near the best."""
     near = [u for u in ranked if u.score >= ranked[0].score - margin]
     beaten = {u for u in near for other in near if other.version.precedence > u.version.precedence and rivals(other, u)}
