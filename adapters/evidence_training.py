@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 from adapters.base import Features, SentenceBase, features_under, has_bfloat16, unit
+from adapters.checkpoint import Progressed, restore, store
 from adapters.data.judged import Asked, Judged
 from adapters.evidence import Pair, Reader, late, tokenized
 from adapters.recipe import Recipe
@@ -28,6 +30,7 @@ _KEPT = 10  # one question in so many is kept to calibrate with
 _LIST = 112  # candidates of a step
 _OWN, _MINED, _NEAREST = 2, 2, 12  # right texts a question in a list; wrong ones, drawn among so many nearest
 _LOOKED_AT = 48  # nearest texts of a question, of which the wrong ones are mined
+_MINED_AMONG = 3000  # texts of a shelf that are read anew after each epoch
 _ASKED = 32  # questions that are ranked at once
 _PART = 32  # texts that go through the network at once: short ones need not wait for the longest
 _ALONE = 0.3  # share of questions that are read without what surrounds them, where nothing turns on it
@@ -98,45 +101,89 @@ def parted(data: Judged) -> tuple[list[Asked], list[Asked]]:
     return learnt, [q for q, k in zip(asked, kept, strict=True) if k]
 
 
-def train(base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, progress: Progress) -> Reader:
+def train(
+    base: SentenceBase,
+    shelves: Sequence[Judged],
+    recipe: Recipe,
+    progress: Progress,
+    checkpoint: Path | None = None,
+) -> Reader:
     """Learn from all shelves together which texts answer the questions on them.
+
+    Args:
+        base: what is adapted; it stays as it is.
+        shelves: texts and questions.
+        recipe: settings.
+        progress: told what is being done.
+        checkpoint: a file in which each finished epoch is kept, and from which a training goes on.
 
     Raises:
         InvalidInput: fewer than two questions have an answer.
+        Conflict: the checkpoint is of another training.
     """
     if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learnt = [Shelf.of(base, data, parted(data)[0]) for data in shelves]
-    mined = {s.name: s.mine(np.argsort(-(s.bare_asked @ s.bare_texts.T), axis=1)[:, :_LOOKED_AT]) for s in learnt}
-    reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in reader.network.parameters() if p.requires_grad], "peak": recipe.learning_rate},
-            {"params": [*reader.project.parameters(), *reader.weigh.parameters()], "peak": recipe.head_learning_rate},
-            {"params": [reader.mix], "peak": _MIX_RATE * recipe.head_learning_rate, "weight_decay": 0.0},
-        ],
-        weight_decay=0.01,
-    )
-    for epoch in range(recipe.epochs):
-        draw = np.random.default_rng([recipe.seed, epoch])
-        steps = [step for shelf in learnt for step in _steps(shelf, mined[shelf.name], recipe.batch, draw)]
-        reader.train()
+    learning = _Learning(base, recipe, [Shelf.of(base, data, parted(data)[0]) for data in shelves])
+    trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
+    at = Progressed.fresh(trained)
+    of = f"{[(data.name, len(data.texts), len(parted(data)[0])) for data in shelves]} {asdict(recipe)}"
+    if checkpoint and checkpoint.is_file():
+        at = restore(checkpoint, of, trained, at.best, learning.optimizer)
+    for epoch in range(at.epoch, recipe.epochs):
+        learning.epoch(epoch, progress)
+        at = at.after(0.0, trained)
+        if checkpoint:
+            store(checkpoint, of, at, trained, at.best, learning.optimizer)
+    return learning.reader
+
+
+class _Learning:
+    """A reader in training, and what it learns from."""
+
+    def __init__(self, base: SentenceBase, recipe: Recipe, shelves: Sequence[Shelf]) -> None:
+        self.base, self.recipe, self.shelves = base, recipe, shelves
+        self.reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
+        heads, mix = [*self.reader.project.parameters(), *self.reader.weigh.parameters()], [self.reader.mix]
+        adapter = [p for p in self.reader.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": adapter, "peak": recipe.learning_rate},
+                {"params": heads, "peak": recipe.head_learning_rate},
+                {"params": mix, "peak": _MIX_RATE * recipe.head_learning_rate, "weight_decay": 0.0},
+            ],
+            weight_decay=0.01,
+        )
+
+    def epoch(self, number: int, progress: Progress) -> None:
+        """Mine wrong texts by what is known so far, and go through all questions once."""
+        torch.manual_seed(self.recipe.seed * 1000 + number)
+        draw = np.random.default_rng([self.recipe.seed, number])
+        steps = [
+            step
+            for shelf in self.shelves
+            for step in _steps(shelf, shelf.mine(self._nearest(shelf, number)), self.recipe.batch, draw)
+        ]
+        self.reader.train()
         losses: list[float] = []
         for n, at in enumerate(draw.permutation(len(steps))):
-            done = (epoch + n / len(steps)) / recipe.epochs
-            for group in optimizer.param_groups:
+            done = (number + n / len(steps)) / self.recipe.epochs
+            for group in self.optimizer.param_groups:
                 group["lr"] = group["peak"] * pace(done)
-            with _half(base):
-                loss = _loss(base, reader, steps[at], draw)
-            optimizer.zero_grad()
+            with _half(self.base):
+                loss = _loss(self.base, self.reader, steps[at], draw)
+            self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            self.optimizer.step()
             losses.append(float(loss.detach()))
-            progress(f"epoch {epoch + 1}, loss {np.mean(losses[-100:]):.3f}", done)
-        if epoch + 1 < recipe.epochs:
-            mined = {shelf.name: shelf.mine(ranked(base, reader, shelf, _LOOKED_AT)[0]) for shelf in learnt}
-    return reader
+            progress(f"epoch {number + 1}, loss {np.mean(losses[-100:]):.3f}", done)
+
+    def _nearest(self, shelf: Shelf, number: int) -> Numbers:
+        """The texts near each question: under the bare encoder first, and always where there are very many."""
+        if number and len(shelf.texts) <= _MINED_AMONG:
+            return ranked(self.base, self.reader, shelf, _LOOKED_AT)[0]
+        found: Numbers = np.argsort(-(shelf.bare_asked @ shelf.bare_texts.T), axis=1)[:, :_LOOKED_AT]
+        return found
 
 
 def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple[Numbers, Features]:

@@ -35,7 +35,6 @@ QUESTIONS = (
 )
 
 
-
 @dataclass
 class Seen:
     """What the clients saw."""

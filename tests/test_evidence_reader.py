@@ -13,7 +13,7 @@ from adapters.data.judged import Asked, Judged, Text
 from adapters.evidence import late as by_token
 from adapters.evidence import load, logits, read, save
 from adapters.evidence_training import RECIPE, Shelf, ranked, train
-from domains.spec import IntegrityError, InvalidInput
+from domains.spec import Conflict, IntegrityError, InvalidInput
 from ingest.judging import judged_folder
 
 DOCUMENT = """---
@@ -111,6 +111,25 @@ def test_it_learns_which_text_answers_and_which_question_none_does(encoder, smal
     assert (best[:answerable, 0] == np.arange(answerable)).mean() >= 0.75
     assert (logits[answerable:, 0] < 0).mean() >= 0.75
     assert (logits[:answerable, 0] > 0).mean() >= 0.75
+
+
+def test_a_training_that_was_cut_off_goes_on_to_the_same_weights(encoder, small, tmp_path):
+    recipe, kept = replace(RECIPE, epochs=3), tmp_path / "reader.training"
+
+    def cut(what, done):
+        if "epoch 3" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(encoder.base, [small], recipe, cut, kept)
+    told = []
+    again = train(encoder.base, [small], recipe, lambda what, done: told.append(what), kept)
+    assert {what.split(",")[0] for what in told} == {"epoch 3"}
+    whole = train(encoder.base, [small], recipe, lambda what, done: None)
+    for name, tensor in whole.head().items():
+        assert torch.allclose(tensor, again.head()[name], atol=1e-5), name
+    with pytest.raises(Conflict):
+        train(encoder.base, [small], replace(recipe, seed=1), lambda what, done: None, kept)
 
 
 def test_a_reader_is_the_same_after_it_was_saved(encoder, small, trained, tmp_path):

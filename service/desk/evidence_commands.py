@@ -38,7 +38,8 @@ def train_evidence(
 
     It learns from the questions on the domain's own documents (`evidence/questions.jsonl`) and from those of other
     organisations; a folder of public data (`documents.jsonl`, `questions.jsonl`) may be among them. A tenth of the
-    questions is kept to calibrate with.
+    questions is kept to calibrate with. A training that was cut off goes on from its last epoch when the same command
+    is given again.
 
     Examples: `formfact adapters train-evidence --out /tmp/reader`
 
@@ -53,8 +54,13 @@ def train_evidence(
         shelves = _shelves(spec, also, bar, task)
         base = SentenceBase(spec.encoder)
         chosen = replace(RECIPE, epochs=epochs or RECIPE.epochs, rank=rank or RECIPE.rank, seed=seed)
-        reader = train(base, shelves, chosen, lambda what, done: bar.update(task, description=what, completed=done))
-    manifest = save(reader, base, shelves, chosen, out or spec.folder / "evidence" / "adapter")
+        target = out or spec.folder / "evidence" / "adapter"
+        checkpoint = target.with_name(f"{target.name}.training")
+        reader = train(
+            base, shelves, chosen, lambda what, done: bar.update(task, description=what, completed=done), checkpoint
+        )
+    manifest = save(reader, base, shelves, chosen, target)
+    checkpoint.unlink()
     Console().print(f"{manifest.id}: {manifest.answerable + manifest.unanswerable} questions", highlight=False)
 
 
@@ -77,11 +83,12 @@ def calibrate_evidence(
     from adapters.evidence_calibration import calibrate
     from adapters.readers import SHIPPED as READER
     from adapters.readers import keep, scorer_of
+    from service.settings import Settings
 
     spec = load_domain(domain)
     with _shown() as (bar, task):
         shelves = _shelves(spec, also if general or also else [], bar, task)
-        scorer = scorer_of(reader, spec, Encoder(spec.encoder))
+        scorer = scorer_of(reader, spec, Encoder(Settings().encoder or spec.encoder))
         found = calibrate(
             scorer,
             shelves[1:] if general else shelves,
