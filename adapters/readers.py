@@ -147,9 +147,13 @@ class Calibrated:
         """What is kept of texts, so that a question need not wait for it."""
         return self.scorer.read(texts) if texts else []
 
+    def score(self, question: Pair, readings: Sequence[bytes]) -> Features:
+        """The raw scores: (texts,)."""
+        return self.scorer.score(question, readings)
+
     def judge(self, question: Pair, readings: Sequence[bytes]) -> Features:
         """The probability that each text answers a question, 0..1: (texts,)."""
-        return self.calibration.probability(self.scorer.score(question, readings))
+        return self.calibration.probability(self.score(question, readings))
 
 
 def scorer_of(source: str, domain: Domain, encoder: Encoder) -> Scorer:

@@ -12,9 +12,10 @@ import torch
 from adapters.data.judged import Asked, Judged, Text
 from adapters.evidence import late as by_token
 from adapters.evidence import load, logits, read, save
+from adapters.evidence_lists import lists
 from adapters.evidence_training import RECIPE, Shelf, ranked, train
 from domains.spec import Conflict, IntegrityError, InvalidInput
-from ingest.judging import judged_folder
+from ingest.judging import judged_folder, take_in
 
 DOCUMENT = """---
 doc_id: kiosk
@@ -54,6 +55,24 @@ def test_quotes_are_found_again_in_what_is_read_of_the_documents(tmp_path, domai
     assert [said[t] for t in second.relevant] == ["Size: Large; Price: 3 EUR"]
     assert [said[t] for t in second.misleads] == ["Size: Small; Price: 2 EUR"]
     assert not third.relevant
+
+
+def test_what_was_judged_of_a_readers_list_holds_and_other_marks_stay(tmp_path, domain, bare):
+    folder = written(tmp_path, QUESTIONS)
+    found = lists(bare, judged_folder(folder, tmp_path / "documents", domain), 3, 0)
+    second = next(one for one in found if one["id"] == "k2")
+    number = {c["text"]: n for n, c in enumerate(second["candidates"], start=1)}
+    told = {"id": "k2", "answers": [number["Size: Small; Price: 2 EUR"]], "helps": [number["Dogs wait outside."]]}
+    assert take_in(folder, tmp_path / "documents", domain, found, [told]) == 1
+    judged = judged_folder(folder, tmp_path / "documents", domain)
+    said = {text.id: text.text for text in judged.texts}
+    _, second, third = judged.questions
+    assert [said[t] for t in second.relevant] == ["Size: Small; Price: 2 EUR"]
+    assert [said[t] for t in second.helps] == ["Dogs wait outside."]
+    assert not second.misleads
+    assert [said[t] for t in third.misleads] == ["Dogs wait outside."]
+    with pytest.raises(InvalidInput, match="no candidate 9"):
+        take_in(folder, tmp_path / "documents", domain, found, [{"id": "k2", "answers": [9]}])
 
 
 def test_a_quote_that_no_document_says_is_named(tmp_path, domain):

@@ -1,7 +1,8 @@
-"""`formfact adapters train-evidence` and `calibrate-evidence`: the reader that judges which sentence answers."""
+"""`formfact adapters …-evidence`: train, calibrate and judge the reader that says which sentence answers."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,12 @@ Also = Annotated[
     list[Path] | None,
     typer.Option("--also", help="Another folder of questions; may be repeated. Default: thirty organisations."),
 ]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (train_evidence, calibrate_evidence, list_evidence, judge_evidence):
+        app.command()(command)
 
 
 def train_evidence(
@@ -55,7 +62,7 @@ def train_evidence(
         base = SentenceBase(spec.encoder)
         chosen = replace(RECIPE, epochs=epochs or RECIPE.epochs, rank=rank or RECIPE.rank, seed=seed)
         target = out or spec.folder / "evidence" / "adapter"
-        checkpoint = target.with_name(f"{target.name}.training")
+        checkpoint = target.with_name(f"{target.name}.checkpoint.safetensors")
         reader = train(
             base, shelves, chosen, lambda what, done: bar.update(task, description=what, completed=done), checkpoint
         )
@@ -101,6 +108,59 @@ def calibrate_evidence(
         f"answers; fitted on {found.questions} questions",
         highlight=False,
     )
+
+
+def list_evidence(
+    out: Annotated[Path, typer.Argument(help="File to write: a list a line, for somebody to judge.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="A folder of questions; default: evidence/ of the domain.")
+    ] = None,
+    domain: DomainName = "support",
+    reader: Annotated[str, typer.Option(help="As FORMFACT_READER.")] = "",
+    draw: Annotated[int, typer.Option(min=1, help="So many questions, drawn.")] = 100,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Write what a reader puts first for its training questions, ten texts each, for a person to judge.
+
+    Example: `formfact adapters list-evidence lists.jsonl --draw 300`, then `formfact adapters judge-evidence`
+    """
+    from adapters.encoder import Encoder
+    from adapters.evidence_lists import lists
+    from adapters.readers import scorer_of
+    from ingest.judging import judged_folder
+
+    spec = load_domain(domain)
+    own, documents = _place(spec, folder)
+    scorer = scorer_of(reader, spec, Encoder(spec.encoder))
+    found = lists(scorer, judged_folder(own, documents, spec), draw, seed)
+    out.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found), encoding="utf-8")
+    Console().print(f"{len(found)} lists: {out}", highlight=False)
+
+
+def judge_evidence(
+    lists: Annotated[Path, typer.Argument(help="What `list-evidence` wrote.")],
+    judgements: Annotated[Path, typer.Argument(help="Lines of id, answers, helps, misleads: numbers of candidates.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="A folder of questions; default: evidence/ of the domain.")
+    ] = None,
+    domain: DomainName = "support",
+) -> None:
+    """Take in what a person said of lists: the next training learns from the reader's own mistakes.
+
+    Example: `formfact adapters judge-evidence lists.jsonl judgements.jsonl`
+    """
+    from adapters.data.judged import json_lines
+    from ingest.judging import take_in
+
+    spec = load_domain(domain)
+    own, documents = _place(spec, folder)
+    count = take_in(own, documents, spec, list(json_lines(lists, ("id", "candidates"))), list(json_lines(judgements)))
+    Console().print(f"{count} questions judged: {own / 'questions.jsonl'}", highlight=False)
+
+
+def _place(spec: Domain, folder: Path | None) -> tuple[Path, Path]:
+    """The folder of questions, and that of the documents which they are about."""
+    return (folder, folder / "documents") if folder else (spec.folder / "evidence", spec.folder / "documents")
 
 
 @contextmanager
