@@ -18,7 +18,7 @@ from adapters.base import Features, SentenceBase, features_under, has_bfloat16, 
 from adapters.data.judged import Asked, Judged
 from adapters.evidence import Pair, Reader, late, tokenized
 from adapters.recipe import Recipe
-from adapters.trainer import adapted, pace
+from adapters.trainer import adapted, contrast, pace
 from domains.spec import InvalidInput
 
 RECIPE = Recipe(epochs=3, batch=32, learning_rate=5e-4, head_learning_rate=2e-3, dropout=0.0)
@@ -143,17 +143,6 @@ def scores(base: SentenceBase, reader: Reader, shelf: Shelf) -> Features:
 def surroundings(question: Asked) -> str:
     """What is read beside a question: the customer's last messages and what else stands in this one."""
     return " ".join(part for part in (*question.thread[-2:], question.context) if part)
-
-
-def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-probability that a softmax over the candidates gives to any wanted one.
-
-    Args:
-        scores: (questions, candidates).
-        wanted: (questions, candidates), at least one true in each row.
-    """
-    right = torch.logsumexp(scores.masked_fill(~wanted, -torch.inf), dim=1)
-    return (torch.logsumexp(scores, dim=1) - right).mean()
 
 
 def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> Iterator[Step]:

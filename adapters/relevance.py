@@ -23,7 +23,7 @@ from adapters.base import Base, Features, features_under, has_bfloat16, unit
 from adapters.data.judged import Asked, Judged
 from adapters.folders import whole
 from adapters.recipe import Recipe
-from adapters.trainer import adapted, pace, save_adapter
+from adapters.trainer import adapted, contrast, pace, save_adapter
 from domains.seal import fingerprint
 from domains.spec import IntegrityError, InvalidInput
 
@@ -80,17 +80,6 @@ def _loss(base: Base, network: nn.Module, said: list[str], candidates: list[str]
     similar = _embedded(base, network, said) @ _embedded(base, network, candidates).T
     nothing = torch.full((len(said), 1), _NOTHING, device=similar.device)
     return contrast(torch.cat([similar, nothing], dim=1) / _TEMPERATURE, torch.tensor(wanted, device=similar.device))
-
-
-def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-probability that a softmax over the candidates gives to any wanted one.
-
-    Args:
-        scores: (questions, candidates).
-        wanted: (questions, candidates), at least one true in each row.
-    """
-    right = torch.logsumexp(scores.masked_fill(~wanted, -torch.inf), dim=1)
-    return (torch.logsumexp(scores, dim=1) - right).mean()
 
 
 def save(network: nn.Module, base: Base, data: Judged, source: Path, folder: Path) -> Manifest:

@@ -12,6 +12,7 @@ import torch
 
 from adapters import relevance
 from adapters.data.judged import judged
+from adapters.trainer import contrast
 from domains.spec import IntegrityError, InvalidInput
 from retrieval.relevance import Kept, Relevance
 from service.build import build
@@ -24,7 +25,7 @@ def test_contrast_is_the_negative_log_share_of_what_is_wanted():
     scores = torch.log(torch.tensor([[1.0, 1.0, 2.0], [3.0, 1.0, 0.0001]]))
     wanted = torch.tensor([[True, False, True], [True, False, False]])
     expected = -(np.log(3 / 4) + np.log(3 / 4.0001)) / 2
-    assert float(relevance.contrast(scores, wanted)) == pytest.approx(expected, abs=1e-4)
+    assert float(contrast(scores, wanted)) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
