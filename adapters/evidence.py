@@ -75,7 +75,7 @@ class Reader(nn.Module):
         own = (there & (batch["token_type_ids"] == 0)).float()[..., None]
         pooled = nn.functional.normalize((hidden * own).sum(1) / own.sum(1), dim=1)
         tokens = nn.functional.normalize(self.project(hidden), dim=2) * there[..., None]
-        weights = self.weigh(hidden).squeeze(2).masked_fill(~there, -torch.inf).softmax(1)
+        weights = self.weigh(hidden).squeeze(2).float().masked_fill(~there, -torch.inf).softmax(1)
         return pooled, tokens, weights
 
     def head(self) -> dict[str, torch.Tensor]:
