@@ -49,8 +49,8 @@ def calibrate(
     fitted = LogisticRegression(C=1e6).fit(scores[:, None], right)
     found = Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), 1.0, risk, len(best))
     probability = found.probability(scores)[:, None]
-    sufficient = threshold(probability, np.where(right, 0, 1), risk)
-    return Calibration(round(found.slope, 4), round(found.intercept, 4), min(sufficient, 1.0), risk, len(best))
+    sufficient = threshold(probability, np.where(right, 0, 1), risk)  # above 1 where nothing is sure enough
+    return Calibration(round(found.slope, 4), round(found.intercept, 4), sufficient, risk, len(best))
 
 
 _MORE = f"A tenth of the questions is kept; {_FEWEST} of them are needed, answerable and not."

@@ -7,6 +7,7 @@ is neither right nor wrong. Learnt by a softmax over the list (listwise: Cao et 
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,7 @@ from torch import nn
 from adapters.base import Features, SentenceBase, features_under, has_bfloat16, unit
 from adapters.checkpoint import Progressed, restore, store
 from adapters.data.judged import Asked, Judged
-from adapters.evidence import Pair, Reader, late, tokenized
+from adapters.evidence import Pair, Read, Reader, joined, late, restart, tokenized
 from adapters.recipe import Recipe
 from adapters.trainer import adapted, pace
 from domains.spec import InvalidInput
@@ -72,8 +73,8 @@ class Shelf:
             [frozenset(number[t] for t in q.helps) for q in asked],
             [[number[t] for t in sorted(q.misleads)] for q in asked],
             [[t for room in sorted(rooms_of) for t in rooms[room]] for rooms_of in about],
-            _bare(base, [text.in_context for text in data.texts]),
-            _bare(base, [q.whole for q in asked]),
+            _bare(base, [joined((text.text, text.title)) for text in data.texts]),
+            _bare(base, [joined((q.text, surroundings(q))) for q in asked]),
         )
 
     def mine(self, best: Numbers) -> Mined:
@@ -107,6 +108,7 @@ def train(
     recipe: Recipe,
     progress: Progress,
     checkpoint: Path | None = None,
+    start: Path | None = None,
 ) -> Reader:
     """Learn from all shelves together which texts answer the questions on them.
 
@@ -116,18 +118,22 @@ def train(
         recipe: settings.
         progress: told what is being done.
         checkpoint: a file in which each finished epoch is kept, and from which a training goes on.
+        start: folder of a reader on the same encoder to start from; None: from the bare encoder.
 
     Raises:
-        InvalidInput: fewer than two questions have an answer.
+        InvalidInput: fewer than two questions have an answer, or the recipe does not fit the reader to start from.
+        IntegrityError: see `adapters.evidence.load`.
         Conflict: the checkpoint is of another training.
     """
     if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
     learning = _Learning(base, recipe, [Shelf.of(base, data, parted(data)[0]) for data in shelves])
+    if start:
+        restart(learning.reader, base, start)
     trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
     at = Progressed.fresh(trained)
-    of = f"{[(data.name, len(data.texts), len(parted(data)[0])) for data in shelves]} {asdict(recipe)}"
+    of = f"{base.fingerprint} {_sum_of(shelves)} {start} {asdict(recipe)}"
     if checkpoint and checkpoint.is_file():
         at = restore(checkpoint, of, trained, at.best, learning.optimizer)
     for epoch in range(at.epoch, recipe.epochs):
@@ -192,7 +198,6 @@ def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple
     Token by token are compared only those that the pooled vectors put among the first `most`.
     """
     reader.eval()
-    pooled, bare_weight, by_token, less = (float(w) for w in reader.mix.detach())
     numbers, logits = [], []
     with torch.inference_mode(), _half(base):
         texts = _read(base, reader, shelf.texts)
@@ -200,10 +205,11 @@ def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple
             part = slice(start, start + _ASKED)
             asked = _read(base, reader, [(q.text, surroundings(q)) for q in shelf.asked[part]])
             bare = torch.from_numpy(shelf.bare_asked[part] @ shelf.bare_texts.T).to(base.device)
-            near = pooled * (asked[0] @ texts[0].T) + bare_weight * bare
-            first = near.topk(min(most, near.shape[1])).indices  # (questions, most)
-            compared = late(asked[1], asked[2], texts[1][first])
-            scores, order = (near.gather(1, first) + by_token * compared + less).sort(dim=1, descending=True)
+            near = asked.pooled @ texts.pooled.T
+            first = (reader.mix[0] * near + reader.mix[1] * bare).topk(min(most, near.shape[1])).indices
+            compared = late(asked, Read(*(part[first] for part in texts)))
+            found = reader.score(near.gather(1, first), bare.gather(1, first), *compared)  # (questions, most)
+            scores, order = found.sort(dim=1, descending=True)
             numbers.append(first.gather(1, order).cpu().numpy())
             logits.append(scores.float().cpu().numpy())
     return np.concatenate(numbers), np.concatenate(logits)
@@ -232,26 +238,23 @@ def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> 
     ordered = sorted(order, key=lambda i: place[shelf.asked[i].group])
     for start in range(0, len(ordered), size):
         chosen = [int(i) for i in ordered[start : start + size]]
-        found: list[int] = []
+        right = [int(c) for i in chosen for c in draw.permutation(sorted(shelf.right[i]))[:_OWN]]
+        wrong = [c for i in chosen for c in shelf.misleading[i]]
         for i in chosen:
-            right = sorted(shelf.right[i])
-            found += [int(c) for c in draw.permutation(right)[:_OWN]]
-            found += shelf.misleading[i]
-        for i in chosen:
-            found += [int(c) for c in draw.permutation(mined[i])[:_MINED]]
+            wrong += [int(c) for c in draw.permutation(mined[i])[:_MINED]]
         around = list(dict.fromkeys(t for i in chosen for t in shelf.home[i]))
-        found += [int(c) for c in draw.permutation(around)]
-        yield Step(shelf, chosen, list(dict.fromkeys(found))[:_LIST])
+        candidates = list(dict.fromkeys([*right, *wrong, *(int(c) for c in draw.permutation(around))]))
+        yield Step(shelf, chosen, candidates[: max(_LIST, len(set(right)))])
 
 
 def _loss(base: SentenceBase, reader: Reader, step: Step, draw: np.random.Generator) -> torch.Tensor:
     shelf, device = step.shelf, base.device
     asked = [_as_typed(shelf.asked[i], draw) for i in step.chosen]
     texts = [shelf.texts[c] for c in step.candidates]
-    pooled, tokens, weights = _read(base, reader, [*asked, *texts])
-    n = len(asked)
+    n, whole = len(asked), _read(base, reader, [*asked, *texts])
+    questions, candidates = Read(*(part[:n] for part in whole)), Read(*(part[n:] for part in whole))
     bare = torch.from_numpy(shelf.bare_asked[step.chosen] @ shelf.bare_texts[step.candidates].T).to(device)
-    found = _score(reader, (pooled[:n], tokens[:n], weights[:n]), (pooled[n:], tokens[n:], weights[n:]), bare)
+    found = reader.score(questions.pooled @ candidates.pooled.T, bare, *late(questions, candidates))
     aside = torch.tensor([[c in shelf.aside[i] for c in step.candidates] for i in step.chosen], device=device)
     listed = torch.cat([found.masked_fill(aside, -1e4), torch.zeros(n, 1, device=device)], dim=1)
     wanted = [[c in shelf.right[i] for c in step.candidates] + [not shelf.right[i]] for i in step.chosen]
@@ -263,25 +266,16 @@ def _half(base: SentenceBase) -> torch.autocast:
     return torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device))
 
 
-Read = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-def _score(reader: Reader, asked: Read, texts: Read, bare: torch.Tensor) -> torch.Tensor:
-    near, by_token = asked[0] @ texts[0].T, late(asked[1], asked[2], texts[1])
-    return reader.mix[0] * near + reader.mix[1] * bare + reader.mix[2] * by_token + reader.mix[3]
-
-
 def _read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> Read:
     """All pairs through the network, those of like length together; padded to the longest again."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     parts: list[Read] = []
     for start in range(0, len(order), _PART):
         parts.append(reader(tokenized(base, [pairs[i] for i in order[start : start + _PART]])))
-    longest = max(tokens.shape[1] for _, tokens, _ in parts)
-    padded = [(p, _pad(t, longest), _pad(w[..., None], longest)[..., 0]) for p, t, w in parts]
+    longest = max(part.tokens.shape[1] for part in parts)
+    padded = [(p, _pad(t, longest), *(_pad(w[..., None], longest)[..., 0] for w in ws)) for p, t, *ws in parts]
     back = torch.tensor(np.argsort(order), device=base.device)
-    pooled, tokens, weights = (torch.cat(same)[back] for same in zip(*padded, strict=True))
-    return pooled, tokens, weights
+    return Read(*(torch.cat(same)[back] for same in zip(*padded, strict=True)))
 
 
 def _pad(tensor: torch.Tensor, length: int) -> torch.Tensor:
@@ -310,6 +304,15 @@ def _misspelt(text: str, draw: np.random.Generator) -> str:
         )
         words[i] = slips[int(draw.integers(len(slips)))]
     return " ".join(words)
+
+
+def _sum_of(shelves: Sequence[Judged]) -> int:
+    """A checksum over all that is learnt from."""
+    found = 0
+    for shelf in shelves:
+        plain = [asdict(text) for text in shelf.texts] + [asdict(q) for q in (*shelf.questions, *shelf.train)]
+        found = zlib.crc32(json.dumps(plain, default=sorted).encode(), found)
+    return found
 
 
 def _document(identifier: str) -> str:

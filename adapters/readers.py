@@ -7,6 +7,7 @@ that were fitted on questions it did not learn from (Platt 1999).
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,10 +17,11 @@ from typing import Protocol
 import numpy as np
 from scipy.special import expit
 from sentence_transformers import CrossEncoder
+from torch import nn
 
 from adapters.base import Features
 from adapters.encoder import Encoder
-from adapters.evidence import Pair, joined, load, logits, read
+from adapters.evidence import Pair, joined, load, logits, manifest_of, read
 from domains.spec import Domain, IntegrityError, NotConfigured
 
 SHIPPED = Path(__file__).parent / "reader"  # learnt from thirty-one organisations; a domain may have its own
@@ -103,16 +105,19 @@ class Cross:
         source: hub id or path.
 
     Raises:
-        NotConfigured: it is not there.
+        NotConfigured: it is not there, or gives more than one score.
     """
 
     def __init__(self, encoder: Encoder, source: str) -> None:
         try:
-            self._model = CrossEncoder(source)
+            self._model = CrossEncoder(source, activation_fn=nn.Identity())
         except (OSError, ValueError) as error:
             told = str(error).splitlines()[0]
             raise NotConfigured(f"FORMFACT_READER: `{source}` cannot be loaded: {told}", _HOW) from None
-        self.name, self._encoder = f"cross:{source}"[:100], encoder
+        if (count := self._model.num_labels) != 1:
+            raise NotConfigured(f"FORMFACT_READER: `{source}` gives {count} scores for a text, not one.", _HOW)
+        name = Path(source).name[:60]
+        self.name, self._encoder = f"cross:{name}@{zlib.crc32(source.encode()):08x}", encoder
 
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
         return [joined(pair).encode() for pair in texts]
@@ -139,6 +144,11 @@ class Calibrated:
         return self.scorer.name
 
     @property
+    def fingerprint(self) -> str:
+        """Names what it answers: another calibration makes other answers of the same readings."""
+        return f"{self.name}+{zlib.crc32(repr(self.calibration).encode()):08x}"
+
+    @property
     def sufficient(self) -> float:
         """The probability from which on a text answers, 0..1."""
         return self.calibration.sufficient
@@ -159,11 +169,11 @@ class Calibrated:
 def scorer_of(source: str, domain: Domain, encoder: Encoder) -> Scorer:
     """What a setting names: a folder or hub id, `none`, or empty for the domain's own reader or the shipped one.
 
-    A shipped reader is left alone under another encoder than it was trained on.
+    Under an encoder that the shipped reader was not trained on, the bare encoder takes its place.
 
     Raises:
         NotConfigured: it is not there.
-        IntegrityError: it is not what was saved.
+        IntegrityError: it is not what was saved, or was trained on another encoder.
     """
     if source == "none":
         return Bare(encoder)
@@ -171,10 +181,9 @@ def scorer_of(source: str, domain: Domain, encoder: Encoder) -> Scorer:
         ours = (Path(source) / "head.safetensors").is_file()
         return Trained(encoder, Path(source)) if ours else Cross(encoder, source)
     own = domain.folder / "evidence" / "adapter"
-    folder = own if own.is_dir() else SHIPPED
-    if encoder.base.source != domain.encoder:
-        return Bare(encoder)
-    return Trained(encoder, folder)
+    if own.is_dir():
+        return Trained(encoder, own)
+    return Trained(encoder, SHIPPED) if manifest_of(SHIPPED).encoder == encoder.fingerprint else Bare(encoder)
 
 
 def calibrated(scorer: Scorer, domain: Domain) -> Calibrated:
@@ -186,11 +195,12 @@ def calibrated(scorer: Scorer, domain: Domain) -> Calibrated:
     for folder in (domain.folder / "evidence", SHIPPED):
         if found := _kept(folder).get(scorer.name):
             return Calibrated(scorer, found)
-    raise NotConfigured(f"Nobody calibrated the reader {scorer.name}.", "Run `formfact adapters calibrate-evidence`.")
+    raise NotConfigured(f"Nobody calibrated the evidence reader {scorer.name}.", _CALIBRATE)
 
 
 def keep(scorer: Scorer, calibration: Calibration, folder: Path) -> None:
-    """Keep a calibration beside those of other readers."""
+    """Keep a calibration in a folder, beside those of other readers."""
+    folder.mkdir(parents=True, exist_ok=True)
     there = {name: asdict(found) for name, found in _kept(folder).items()} | {scorer.name: asdict(calibration)}
     (folder / _CALIBRATION).write_text(json.dumps(there, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -202,4 +212,7 @@ def _kept(folder: Path) -> dict[str, Calibration]:
     try:
         return {name: Calibration(**row) for name, row in json.loads(path.read_text(encoding="utf-8")).items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{path}: {error}", "Run `formfact adapters calibrate-evidence`.") from None
+        raise IntegrityError(f"{path}: {error}", _CALIBRATE) from None
+
+
+_CALIBRATE = "Run `formfact adapters calibrate-evidence`; with --general if the domain has no questions of its own."

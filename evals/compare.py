@@ -102,7 +102,7 @@ class Comparison:
             services.domain.folder,
             services.encoder.fingerprint,
             services.pipeline.labelling.current().id,
-            services.pipeline.selector.reader.name,
+            services.pipeline.selector.reader.fingerprint,
             self.pipelines.chat.name if self.pipelines.chat else "",
             str(services.settings.llm_max_tokens),
         )

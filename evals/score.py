@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
-from retrieval.figures import APART, CURRENCIES, Figure, figures, unit_of, unstated
+from retrieval.figures import APART, CURRENCIES, Figure, figure_of, figures, in_digits, unstated
 from service.compose import Draft
 from service.reply import Reply
 
 _MARK = re.compile(r"\[\d+\]")
-_WORD = re.compile(r"\w+(?:[.,:]\w+)*|[%€$£]")
+_ITEM = re.compile(r"^[ \t]*(?:[-*•+]|#+|(\d+)(?:[.)]|(?=\t)))[ \t]+", re.M)  # the mark of a list item or heading
+# Ends of sentences, cells and paragraphs, and citation marks: no value continues across them.
+_END = re.compile(r"""[.!?…]["”’')*_]*(?=\s|$)|[;|\t]|\n\s*\n|""" + _MARK.pattern)
+_WORD = re.compile(r"\d{4}-\d{2}-\d{2}(?!\w)|\w+(?:[.,:]\w+)*|[%€$£|]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,40 +122,47 @@ def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
 
 
 def _stated(fact: Fact, said: Said) -> bool:
-    cited = " ".join(q.text for q in said.quotes if q.doc_id in fact.docs)
+    cited = APART.join(q.text for q in said.quotes if q.doc_id in fact.docs)
     return all(holds(said.text, value) and holds(cited, value) for value in fact.values)
 
 
 def holds(text: str, value: str) -> bool:
-    """Does the text state the value as a whole, in whatever spelling?
+    """Whether the text states the value as a whole, in any spelling.
 
-    Words and numbers must follow each other as in the value, whatever stands between them: `Day: 18` is `day 18`. A
-    value of figures alone may be written otherwise: `30-day` is `30 days`, `13.5 EUR` is `13.50`. But `14 days` is not
-    in `114 days`, nor is `5` in the mark `[5]`.
+    The words and numbers of the value must follow each other in one sentence or table cell, whatever punctuation is
+    between them: `Day: 18` is `day 18`, but `5 | business days` is not `5 business days`. Spelt-out numbers and dates
+    are equal to those in digits, and working days to business days. A value that is one figure and nothing else may
+    also be written in another form: `30-day` is `30 days`, `13.5 EUR` is `13.50`. But `14 days` is not in `114 days` or
+    `14 business days`, nor is `5` in the mark `[5]`. No text states an empty value.
     """
-    text = _MARK.sub(APART, text)
-    said, wanted = _words(text), _words(value)
-    if any(said[i : i + len(wanted)] == wanted for i in range(len(said) - len(wanted) + 1)):
+    figure = figure_of(value)
+    if figure and any(_is_equal(figure, other) for other in figures(_cut(in_digits(text)))):
         return True
-    counted = figures(value)
-    return bool(counted) and not _beside_figures(value) and all(_stated_among(f, figures(text)) for f in counted)
+    # As written first: only there is `June 2026` part of `30 June 2026`.
+    return _follows(text, value) or _follows(in_digits(text), in_digits(value))
 
 
-def _words(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(text)]
+def _follows(text: str, value: str) -> bool:
+    """Whether the words of the value follow each other in the text."""
+    wanted = _in_a_line(value)
+    return bool(wanted) and f" {wanted} " in f" {_in_a_line(text)} "
 
 
-def _beside_figures(value: str) -> bool:
-    """Does a value hold words beside figures and what they count: `5 business days`?"""
-    return any(not figures(word) and not unit_of(word) for word in _words(value))
+def _in_a_line(text: str) -> str:
+    """The words of a text with single spaces between them, and one `|` wherever the text is cut."""
+    words = " ".join(_WORD.findall(_cut(text))).casefold()
+    return re.sub(r"(?:\| ?)+", "| ", words).strip("| ")
 
 
-def _stated_among(wanted: Figure, stated: Iterable[Figure]) -> bool:
-    """Is a figure among others? A bare amount, as `13.50`, may have a currency; other bare numbers count something."""
-    return any(
-        f.value == wanted.value and (f.unit == wanted.unit or (not wanted.unit and f.unit in CURRENCIES))
-        for f in stated
-    )
+def _cut(text: str) -> str:
+    """The text with a cut at the end of each sentence, cell and list item, so that nothing is joined across it."""
+    return _END.sub(APART, _ITEM.sub(rf"{APART}\1{APART}", text))
+
+
+def _is_equal(wanted: Figure, stated: Figure) -> bool:
+    """A bare amount, such as `13.50`, may have a currency; any other bare number counts something else."""
+    same_unit = wanted.unit == stated.unit or (not wanted.unit and stated.unit in CURRENCIES)
+    return same_unit and wanted.value == stated.value
 
 
 def _invented(case: Case, said: Said) -> bool:

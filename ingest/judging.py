@@ -72,7 +72,9 @@ def take_in(folder: Path, documents: Path, domain: Domain, lists: Sequence[Marks
             raise InvalidInput(f"{name}: there is no candidate {min(wrong)}.", "They are numbered from 1.")
     rows = list(json_lines(path, ("id", "text", "doc", "quotes")))
     judged = [_marked(row, listed[row["id"]], found[row["id"]], units) if row["id"] in found else row for row in rows]
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in judged), encoding="utf-8")
+    beside = path.with_name(f".{path.name}.writing")
+    beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in judged), encoding="utf-8")
+    beside.replace(path)
     return sum(row["id"] in found for row in rows)
 
 

@@ -1,22 +1,43 @@
-"""When two documents say different things: what settles it, and what has to be told."""
+"""Contradictions between documents: which units state different numbers, and which document takes precedence."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from retrieval.figures import CURRENCIES, DATE, figures
+from retrieval.contents import Cell
+from retrieval.figures import APART, CURRENCIES, DATE, figure_of, figures, unit_of
 from retrieval.units import Unit
 
+_NOT_AMOUNTS = frozenset({"date", "release", "version"})  # columns of numbers that look like prices: `3.12`
 
-def _stated(unit: Unit) -> dict[str, set[str]]:
-    """What is counted -> the numbers of it; in a table row a bare amount is of the currency that another cell names."""
-    currency = next((cell.value for cell in unit.cells if cell.value in CURRENCIES), "")
-    amounts = " | ".join(f"{cell.value} {currency}" for cell in unit.cells if currency and "." in cell.value)
+
+def _numbers(unit: Unit) -> dict[str, set[str]]:
+    """What is counted -> its numbers, in one spelling: `5 business days` is {"business day": {"5"}}.
+
+    In a table row with one cell that names a currency, such as `EUR`, bare amounts are of that currency.
+    """
+    text = unit.text
+    currencies = [name for cell in unit.cells if (name := unit_of(cell.value)) in CURRENCIES]
+    if len(currencies) == 1:
+        text = APART.join([text, *(f"{cell.value} {currencies[0]}" for cell in unit.cells if _is_amount(cell))])
     found: dict[str, set[str]] = {}
-    for figure in figures(f"{unit.text} | {amounts}"):
+    for figure in figures(text):
         if figure.unit and figure.unit != DATE:
             found.setdefault(figure.unit, set()).add(figure.value)
     return found
+
+
+def _is_amount(cell: Cell) -> bool:
+    """Whether a cell is a bare number whose column does not name another unit, as `Minimum users` does.
+
+    What comes after `per` is ignored: a price per user, a price a month and a price/user are prices.
+    """
+    figure = figure_of(cell.value)
+    if figure is None or figure.unit or not re.fullmatch(r"\d+(?:\.\d+)?", figure.value):  # a time, or a version
+        return False
+    words = re.findall(r"\w+", re.split(r"\b(?:per|an?|each|every)\b|/", cell.column.casefold())[0])
+    return not any(word in _NOT_AMOUNTS or unit_of(word) not in {"", *CURRENCIES} for word in words)
 
 
 def rivals(best: Unit, other: Unit) -> bool:
@@ -25,7 +46,7 @@ def rivals(best: Unit, other: Unit) -> bool:
         return False
     if best.cells and other.cells and best.cells[0] != other.cells[0]:
         return False  # rows about different things
-    mine, theirs = _stated(best), _stated(other)
+    mine, theirs = _numbers(best), _numbers(other)
     shared = mine.keys() & theirs.keys()
     return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
 

@@ -105,6 +105,8 @@ class Selector:
         if score < self.reader.sufficient:
             return Finding(asked, (), score)
         left = settled(ranked, (1 - _RIVAL) * score)
+        if left[0].score < self.reader.sufficient:  # what contradicts the best need not answer
+            return Finding(asked, (), left[0].score)
         if conflict := self._contradiction(left):
             return Finding(asked, (), score, conflict=in_full(conflict))
         return self._rows(asked, left, wanted) if left[0].is_row else _prose(asked, left)

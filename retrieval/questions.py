@@ -165,4 +165,4 @@ def _in_context(question: str, subject: str, parts: Sequence[str], asked: Sequen
     on_thread = bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
     on_before = bool(before) and stands_for
     context = " ".join(part for part in (earlier if on_thread else "", subject, before) if part)
-    return Question(question, context[:_LONGEST], on_thread or on_before)
+    return Question(question, context[-_LONGEST:], on_thread or on_before)

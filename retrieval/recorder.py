@@ -45,7 +45,7 @@ class Derived:
     """What models make of a draft before it is written: embeddings of its passages, readings of its units."""
 
     vectors: Vectors
-    readings: dict[readings.Place, bytes]
+    readings: readings.ByPlace
 
 
 @contextmanager
@@ -166,6 +166,7 @@ class Recorder:
         contents, sources = {row.content for row in gone}, {row.source for row in gone}
         shared = set(tx.execute(select(table.c.content).where(table.c.content.in_(contents))).scalars())
         passages = sum(_erase_content(tx, content) for content in sorted(contents - shared))
+        readings.erase_unowned(tx, shared)  # a reading holds its title, which may go while the content stays
         sources -= set(tx.execute(select(table.c.source).where(table.c.source.in_(sources))).scalars())
         tx.execute(delete(tables.sources).where(tables.sources.c.source.in_(sources)))
         self._record(tx, actor, PURGED, doc_id, None)

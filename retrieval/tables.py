@@ -120,6 +120,7 @@ readings = Table(
     Column("reader", String(100), primary_key=True),
     Column("start", Integer, primary_key=True),  # of the unit, Unicode code points in the content's text
     Column("end", Integer, primary_key=True),
+    Column("input_hash", String(16), nullable=False),  # of the text that was read, see `retrieval.readings.input_hash`
     Column("data", LargeBinary, nullable=False),
 )
 

@@ -35,6 +35,7 @@ class Unit:
     heading: str = ""  # the headings above it, outermost first
     score: float = 0.0  # probability that it answers the question, 0..1
     leans_from: int | None = None  # offset of the sentence before on which this one leans
+    before: str = ""  # the sentence before it in the same paragraph, if that says anything alone
 
     @property
     def in_context(self) -> str:
@@ -48,9 +49,9 @@ class Unit:
 
     @property
     def surroundings(self) -> str:
-        """What it is read beside: the title, the headings, and the sentences on which it leans."""
+        """What it is read beside: the title, the headings, and the sentence before or all those on which it leans."""
         title = "" if self.heading.startswith(self.version.title) else self.version.title
-        before = "" if self.leans_from is None else self._said(self.leans_from, self.start).strip()
+        before = self.before if self.leans_from is None else self._said(self.leans_from, self.start).strip()
         return " > ".join(part for part in (title, self.heading, before) if part)
 
     @property
@@ -68,7 +69,7 @@ class Unit:
         if self.leans_from is None:
             return self
         told = self._said(self.leans_from, self.end)
-        return replace(self, start=self.leans_from, text=told, leans_from=None)
+        return replace(self, start=self.leans_from, text=told, leans_from=None, before="")
 
     def within(self, other: Unit) -> bool:
         """Does the other one hold all of this one?"""
@@ -109,13 +110,14 @@ def units_of(version: Version, passage: Passage) -> list[Unit]:
 def _sentences(blank: Unit, line: str, begin: int) -> list[Unit]:
     """The sentences of a line that begins at an offset of the version's text, made of a blank unit.
 
-    None leans on what says nothing alone: that may be a command that somebody hid in the document.
+    None is read beside what says nothing alone: that may be a command that somebody hid in the document.
     """
     units: list[Unit] = []
     for start, end in _spans(line):
         unit = replace(blank, start=begin + start, end=begin + end, text=line[start:end])
-        if units and _LEANS.match(unit.text) and units[-1].states:
-            unit = replace(unit, leans_from=units[-1].whole.start)
+        if units and units[-1].states:
+            leans_from = units[-1].whole.start if _LEANS.match(unit.text) else None
+            unit = replace(unit, before=units[-1].text, leans_from=leans_from)
         units.append(unit)
     return units
 

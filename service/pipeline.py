@@ -280,7 +280,7 @@ class Pipeline:
     def _provenance(self, asked: Asked, composer: str) -> Provenance:
         view = asked.view
         return Provenance(
-            adapters={"labels": asked.classifier.id, "evidence": self.selector.reader.name},
+            adapters={"labels": asked.classifier.id, "evidence": self.selector.reader.fingerprint},
             base_model=asked.classifier.base_model,
             dataset=asked.classifier.dataset,
             domain=self.domain.fingerprint,

@@ -41,7 +41,8 @@ class HashEmbedder(Embeddings):
 class WordReader:
     """Stands in for the evidence reader in tests of the catalog: the share of a question's words that a text holds."""
 
-    name, sufficient = "words", 0.5
+    name = fingerprint = "words"
+    sufficient = 0.5
 
     def read(self, texts):
         return [f"{around} {text}".encode() for text, around in texts]

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from adapters.data.judged import Asked, Judged, Text
-from adapters.evidence import late as by_token
-from adapters.evidence import load, logits, read, save
+from adapters.evidence import Read, late, load, logits, read, save, tokenized
 from adapters.evidence_lists import lists
 from adapters.evidence_training import RECIPE, Shelf, ranked, train
 from domains.spec import Conflict, IntegrityError, InvalidInput
@@ -96,13 +95,18 @@ def test_late_interaction_is_the_weighted_sum_of_the_nearest_tokens():
     draw = np.random.default_rng(0)
     asked, texts = draw.normal(size=(2, 3, 4)), draw.normal(size=(5, 6, 4))
     texts[1, 4:] = 0  # padding
-    weights = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
-    found = by_token(*(torch.from_numpy(part) for part in (asked, weights, texts)))
+    asking, telling = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]]), draw.random(size=(5, 6)) * (texts != 0).any(2)
+    nothing = np.zeros(0)
+    found = late(
+        Read(*(torch.from_numpy(part) for part in (nothing, asked, asking, nothing))),
+        Read(*(torch.from_numpy(part) for part in (nothing, texts, nothing, telling))),
+    )
     for q in range(2):
         for d in range(5):
             there = texts[d][:4] if d == 1 else texts[d]
-            wanted = sum(w * max(t @ other for other in there) for w, t in zip(weights[q], asked[q], strict=True))
-            assert float(found[q, d]) == pytest.approx(wanted)
+            similar = asked[q] @ there.T
+            assert float(found[0][q, d]) == pytest.approx(asking[q] @ similar.max(1))
+            assert float(found[1][q, d]) == pytest.approx(similar.max(0) @ telling[d][: len(there)])
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +155,28 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_weights(encoder, small,
         train(encoder.base, [small], replace(recipe, seed=1), lambda what, done: None, kept)
 
 
+def test_a_training_starts_from_another_reader(encoder, small, trained, tmp_path):
+    save(trained, encoder.base, [small], RECIPE, tmp_path / "reader")
+    recipe = replace(RECIPE, epochs=1, learning_rate=0.0, head_learning_rate=0.0)
+    again = train(encoder.base, [small], recipe, lambda what, done: None, start=tmp_path / "reader")
+    pairs = [("what if it says kel", ""), ("The machine shows 101 then.", "Codes")]
+    for one, other in zip(read(encoder.base, trained, pairs), read(encoder.base, again, pairs), strict=True):
+        assert np.abs(one.tokens - other.tokens).max() < 0.01
+        assert one.asking == pytest.approx(other.asking, abs=0.01)
+    with pytest.raises(InvalidInput, match="does not fit the recipe"):
+        train(encoder.base, [small], replace(recipe, rank=4), lambda what, done: None, start=tmp_path / "reader")
+
+
+def test_of_what_surrounds_a_text_the_farthest_is_cut_first(encoder):
+    found = tokenized(encoder.base, [("what does it cost", "far " + "word " * 200 + "near"), ("long " * 200, "far")])
+    first, second = (encoder.base.tokenizer.decode(ids) for ids in found.batch["input_ids"])
+    assert first.startswith("[CLS] what does it cost [SEP] word")
+    assert first.endswith("near [SEP]")
+    assert second.endswith("long [SEP] [PAD]")
+    assert found.own[0].sum() == len(["[CLS]", "what", "does", "it", "cost", "[SEP]"])
+    assert found.own[1, :-1].all()
+
+
 def test_a_reader_is_the_same_after_it_was_saved(encoder, small, trained, tmp_path):
     pairs = [("what if it says kel", ""), ("The machine shows 101 then.", "Codes")]
     before = read(encoder.base, trained, pairs)
@@ -160,7 +186,8 @@ def test_a_reader_is_the_same_after_it_was_saved(encoder, small, trained, tmp_pa
     for one, other in zip(before, read(encoder.base, after, pairs), strict=True):
         assert np.abs(one.tokens - other.tokens).max() < 0.01
         assert np.abs(one.pooled - other.pooled).max() < 0.01
-        assert one.weights.sum() == pytest.approx(1.0)
+        assert one.asking.sum() == pytest.approx(1.0)
+        assert one.telling.sum() == pytest.approx(1.0)
 
 
 def test_in_eight_bits_the_score_is_nearly_the_same(encoder, small, trained):

@@ -40,6 +40,10 @@ def train_evidence(
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     rank: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int, typer.Option()] = 0,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a reader to start from, as adapters/reader; default: the encoder.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="Learning rate at its peak; lower with --start.")] = None,
 ) -> None:
     """Train the evidence reader: which sentence answers a question, whatever it says. Then calibrate it.
 
@@ -50,23 +54,38 @@ def train_evidence(
 
     Examples: `formfact adapters train-evidence --out /tmp/reader`
 
-    `formfact adapters train-evidence --also adapters/data/organisations/bank --also ../answer_sentences/selqa`
+    `formfact adapters train-evidence --start adapters/reader --epochs 1 --rate 1e-4` (from the shipped reader on)
     """
     from adapters.base import SentenceBase
-    from adapters.evidence import save
+    from adapters.evidence import manifest_of, save
     from adapters.evidence_training import RECIPE, train
 
     spec = load_domain(domain)
     with _shown() as (bar, task):
-        shelves = _shelves(spec, also, bar, task)
+        shelves = [_own(spec), *_others(spec, also, bar, task)]
         base = SentenceBase(spec.encoder)
-        chosen = replace(RECIPE, epochs=epochs or RECIPE.epochs, rank=rank or RECIPE.rank, seed=seed)
+        peak = RECIPE.learning_rate if rate is None else rate
+        heads = RECIPE.head_learning_rate * peak / RECIPE.learning_rate
+        chosen = replace(
+            RECIPE,
+            epochs=epochs or RECIPE.epochs,
+            rank=rank or RECIPE.rank,
+            seed=seed,
+            learning_rate=peak,
+            head_learning_rate=heads,
+        )
         target = out or spec.folder / "evidence" / "adapter"
         checkpoint = target.with_name(f"{target.name}.checkpoint.safetensors")
+        target.parent.mkdir(parents=True, exist_ok=True)
         reader = train(
-            base, shelves, chosen, lambda what, done: bar.update(task, description=what, completed=done), checkpoint
+            base,
+            shelves,
+            chosen,
+            lambda what, done: bar.update(task, description=what, completed=done),
+            checkpoint,
+            start,
         )
-    manifest = save(reader, base, shelves, chosen, target)
+    manifest = save(reader, base, shelves, chosen, target, manifest_of(start).id if start else "")
     checkpoint.unlink()
     Console().print(f"{manifest.id}: {manifest.answerable + manifest.unanswerable} questions", highlight=False)
 
@@ -79,8 +98,9 @@ def calibrate_evidence(
         float | None, typer.Option(min=0.001, max=0.5, help="Default: evidence_risk of the domain.")
     ] = None,
     general: Annotated[
-        bool, typer.Option("--general", help="By the other organisations, for domains without questions.")
+        bool, typer.Option("--general", help="By questions on thirty other organisations, not by the domain's own.")
     ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder to write into; default: evidence/ of the domain.")] = None,
 ) -> None:
     """Fit the probability that a text answers, and from which one on it is told, on questions kept from training.
 
@@ -88,21 +108,20 @@ def calibrate_evidence(
     """
     from adapters.encoder import Encoder
     from adapters.evidence_calibration import calibrate
-    from adapters.readers import SHIPPED as READER
     from adapters.readers import keep, scorer_of
     from service.settings import Settings
 
     spec = load_domain(domain)
     with _shown() as (bar, task):
-        shelves = _shelves(spec, also if general or also else [], bar, task)
+        shelves = _others(spec, also, bar, task) if general else [_own(spec), *_others(spec, also or [], bar, task)]
         scorer = scorer_of(reader, spec, Encoder(Settings().encoder or spec.encoder))
         found = calibrate(
             scorer,
-            shelves[1:] if general else shelves,
+            shelves,
             risk or spec.evidence_risk,
             lambda what, done: bar.update(task, description=what, completed=done),
         )
-    keep(scorer, found, READER if general else spec.folder / "evidence")
+    keep(scorer, found, out or spec.folder / "evidence")
     Console().print(
         f"{scorer.name}: answers from a probability of {found.sufficient:.3f} on, for at most {found.risk:.0%} wrong "
         f"answers; fitted on {found.questions} questions",
@@ -169,13 +188,19 @@ def _shown() -> Iterator[tuple[Progress, TaskID]]:
         yield bar, bar.add_task("Reading documents", total=1.0)
 
 
-def _shelves(spec: Domain, also: list[Path] | None, bar: Progress, task: TaskID) -> list[Judged]:
-    """The domain's own questions, then those of other folders."""
+def _own(spec: Domain) -> Judged:
+    """The questions on the domain's own documents."""
     from ingest.judging import judged_folder
 
-    own = spec.folder / "evidence"
+    return judged_folder(spec.folder / "evidence", spec.folder / "documents", spec)
+
+
+def _others(spec: Domain, also: list[Path] | None, bar: Progress, task: TaskID) -> list[Judged]:
+    """The questions of other folders; None: of the thirty organisations."""
+    from ingest.judging import judged_folder
+
     folders = sorted(p for p in SHIPPED.iterdir() if p.is_dir()) if also is None else also
-    found = [judged_folder(own, spec.folder / "documents", spec)]
+    found = []
     for n, folder in enumerate(folders):
         bar.update(task, completed=n / len(folders))
         found.append(judged_folder(folder, folder / "documents", spec))

@@ -47,7 +47,7 @@ class Grounds:
 
     adapter: str  # id of what labelled
     encoder: str  # fingerprint of the bare encoder
-    judge: str  # id of what orders evidence
+    judge: str  # the evidence reader and its calibration
     domain: str  # fingerprint of the definition
     dataset: str  # fingerprint of the file that the tickets are from
     at: str  # ISO 8601: documents of another day answer other questions
@@ -67,7 +67,7 @@ def grounds_of(services: Services, at: str = "") -> Grounds:
     return Grounds(
         adapter=live.id,
         encoder=services.encoder.fingerprint,
-        judge=services.pipeline.selector.reader.name,
+        judge=services.pipeline.selector.reader.fingerprint,
         domain=services.domain.fingerprint,
         dataset=live.dataset,
         at=at,

@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("reader", sa.String(100), primary_key=True),
         sa.Column("start", sa.Integer, primary_key=True),
         sa.Column("end", sa.Integer, primary_key=True),
+        sa.Column("input_hash", sa.String(16), nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
     )
 
