@@ -128,9 +128,7 @@ def train(
     if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learning = _Learning(base, recipe, [Shelf.of(base, data, parted(data)[0]) for data in shelves])
-    if start:
-        restart(learning.reader, base, start)
+    learning = _Learning(base, recipe, [Shelf.of(base, data, parted(data)[0]) for data in shelves], start)
     trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
     at = Progressed.fresh(trained)
     of = f"{base.fingerprint} {_sum_of(shelves)} {start} {asdict(recipe)}"
@@ -147,9 +145,11 @@ def train(
 class _Learning:
     """A reader in training, and what it learns from."""
 
-    def __init__(self, base: SentenceBase, recipe: Recipe, shelves: Sequence[Shelf]) -> None:
-        self.base, self.recipe, self.shelves = base, recipe, shelves
+    def __init__(self, base: SentenceBase, recipe: Recipe, shelves: Sequence[Shelf], start: Path | None) -> None:
+        self.base, self.recipe, self.shelves, self.started = base, recipe, shelves, start is not None
         self.reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
+        if start:
+            restart(self.reader, base, start)
         heads, mix = [*self.reader.project.parameters(), *self.reader.weigh.parameters()], [self.reader.mix]
         adapter = [p for p in self.reader.network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -185,8 +185,8 @@ class _Learning:
             progress(f"epoch {number + 1}, loss {np.mean(losses[-100:]):.3f}", done)
 
     def _nearest(self, shelf: Shelf, number: int) -> Numbers:
-        """The texts near each question: under the bare encoder first, and always where there are very many."""
-        if number and len(shelf.texts) <= _MINED_AMONG:
+        """The texts near each question: under the bare encoder at first, and always where there are very many."""
+        if (number or self.started) and len(shelf.texts) <= _MINED_AMONG:
             return ranked(self.base, self.reader, shelf, _LOOKED_AT)[0]
         found: Numbers = np.argsort(-(shelf.bare_asked @ shelf.bare_texts.T), axis=1)[:, :_LOOKED_AT]
         return found
