@@ -243,6 +243,7 @@ def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> 
         for i in chosen:
             wrong += [int(c) for c in draw.permutation(mined[i])[:_MINED]]
         around = list(dict.fromkeys(t for i in chosen for t in shelf.home[i]))
+        wrong = [int(c) for c in draw.permutation(wrong)]  # what is cut off is any question's
         candidates = list(dict.fromkeys([*right, *wrong, *(int(c) for c in draw.permutation(around))]))
         yield Step(shelf, chosen, candidates[: max(_LIST, len(set(right)))])
 

@@ -169,30 +169,30 @@ class Calibrated:
 def scorer_of(source: str, domain: Domain, encoder: Encoder) -> Scorer:
     """What a setting names: a folder or hub id, `none`, or empty for the domain's own reader or the shipped one.
 
-    Under an encoder that the shipped reader was not trained on, the bare encoder takes its place.
+    Under an encoder that neither was trained on, the bare encoder takes their place; it needs its own calibration.
 
     Raises:
         NotConfigured: it is not there.
-        IntegrityError: it is not what was saved, or was trained on another encoder.
+        IntegrityError: it is not what was saved, or a named one was trained on another encoder.
     """
     if source == "none":
         return Bare(encoder)
     if source:
         ours = (Path(source) / "head.safetensors").is_file()
         return Trained(encoder, Path(source)) if ours else Cross(encoder, source)
-    own = domain.folder / "evidence" / "adapter"
-    if own.is_dir():
-        return Trained(encoder, own)
-    return Trained(encoder, SHIPPED) if manifest_of(SHIPPED).encoder == encoder.fingerprint else Bare(encoder)
+    for folder in (domain.folder / "evidence" / "adapter", SHIPPED):
+        if folder.is_dir() and manifest_of(folder).encoder == encoder.fingerprint:
+            return Trained(encoder, folder)
+    return Bare(encoder)
 
 
-def calibrated(scorer: Scorer, domain: Domain) -> Calibrated:
-    """A scorer with the calibration that the domain has for it, else the one that the shipped readers have.
+def calibrated(scorer: Scorer, domain: Domain | None = None) -> Calibrated:
+    """A scorer with the calibration that the domain has for it, else with the general one.
 
     Raises:
         NotConfigured: nobody calibrated it.
     """
-    for folder in (domain.folder / "evidence", SHIPPED):
+    for folder in (SHIPPED,) if domain is None else (domain.folder / "evidence", SHIPPED):
         if found := _kept(folder).get(scorer.name):
             return Calibrated(scorer, found)
     raise NotConfigured(f"Nobody calibrated the evidence reader {scorer.name}.", _CALIBRATE)

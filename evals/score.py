@@ -161,7 +161,7 @@ def _cut(text: str) -> str:
 
 def _is_equal(wanted: Figure, stated: Figure) -> bool:
     """A bare amount, such as `13.50`, may have a currency; any other bare number counts something else."""
-    same_unit = wanted.unit == stated.unit or (not wanted.unit and stated.unit in CURRENCIES)
+    same_unit = wanted.unit == stated.unit if wanted.unit else stated.unit in CURRENCIES
     return same_unit and wanted.value == stated.value
 
 

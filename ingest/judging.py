@@ -61,16 +61,16 @@ def take_in(folder: Path, documents: Path, domain: Domain, lists: Sequence[Marks
     What was marked of a candidate holds, whatever was marked before; marks of other texts stay.
 
     Raises:
-        InvalidInput: a judgement is of no list, or of a number that no candidate has.
+        InvalidInput: a judgement is of no list or question, or of a number that no candidate has.
     """
     units, path = _read(documents, domain), folder / "questions.jsonl"
     listed, found = {one["id"]: one["candidates"] for one in lists}, {one["id"]: one for one in judgements}
-    for name, judgement in found.items():
-        if wrong := {n for mark in _MARKED for n in judgement.get(mark, ())} - set(
-            range(1, len(listed.get(name, ())) + 1)
-        ):
-            raise InvalidInput(f"{name}: there is no candidate {min(wrong)}.", "They are numbered from 1.")
     rows = list(json_lines(path, ("id", "text", "doc", "quotes")))
+    if strange := found.keys() - (listed.keys() & {row["id"] for row in rows}):
+        raise InvalidInput(f"{min(strange)}: there is no such list, or no such question.", "Give those of this folder.")
+    for name, judgement in found.items():
+        if wrong := {n for mark in _MARKED for n in judgement.get(mark, ())} - set(range(1, len(listed[name]) + 1)):
+            raise InvalidInput(f"{name}: there is no candidate {min(wrong)}.", "They are numbered from 1.")
     judged = [_marked(row, listed[row["id"]], found[row["id"]], units) if row["id"] in found else row for row in rows]
     beside = path.with_name(f".{path.name}.writing")
     beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in judged), encoding="utf-8")

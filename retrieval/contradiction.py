@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from retrieval.contents import Cell
 from retrieval.figures import APART, CURRENCIES, DATE, figure_of, figures, unit_of
@@ -44,15 +44,35 @@ def rivals(best: Unit, other: Unit) -> bool:
     """Do two units of different documents give different numbers of the same kind?"""
     if best.version.doc_id == other.version.doc_id:
         return False
-    if best.cells and other.cells and best.cells[0] != other.cells[0]:
-        return False  # rows about different things
+    if best.cells and other.cells:
+        return _rows_differ(best.cells, other.cells)
     mine, theirs = _numbers(best), _numbers(other)
     shared = mine.keys() & theirs.keys()
     return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
 
 
-def settled(ranked: Sequence[Unit], margin: float) -> list[Unit]:
-    """Drop what a document of higher precedence contradicts, among the units that come near the best."""
+def _rows_differ(one: Sequence[Cell], other: Sequence[Cell]) -> bool:
+    """Whether two rows are about the same thing, by their cells without numbers, and differ in a number."""
+    mine, theirs = ({cell.column.casefold(): cell.value for cell in cells} for cells in (one, other))
+    shared = mine.keys() & theirs.keys()
+    numbers = {column for column in shared if figures(mine[column]) and figures(theirs[column])}
+    same = [mine[column].casefold() == theirs[column].casefold() for column in shared - numbers]
+    return bool(same) and all(same) and any(figures(mine[c]).isdisjoint(figures(theirs[c])) for c in numbers)
+
+
+def settled(ranked: Sequence[Unit], margin: float, alike: Callable[[Unit, Unit], bool]) -> list[Unit]:
+    """Drop what a document of higher precedence contradicts, among the units that come near the best.
+
+    Args:
+        ranked: best first.
+        margin: how far below the best a unit may lie.
+        alike: whether two units are about the same subject.
+    """
     near = [u for u in ranked if u.score >= ranked[0].score - margin]
-    beaten = {u for u in near for other in near if other.version.precedence > u.version.precedence and rivals(other, u)}
+    beaten = {
+        u
+        for u in near
+        for other in near
+        if other.version.precedence > u.version.precedence and rivals(other, u) and alike(other, u)
+    }
     return [u for u in ranked if not any(u is one or one.within(u.whole) for one in beaten)]

@@ -18,7 +18,7 @@ from retrieval.questions import Question
 from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots
-from retrieval.units import Unit, forget_units, in_full, is_step, units_of
+from retrieval.units import Unit, forget_units, in_full, steps_with, units_of
 from retrieval.versions import View
 
 # Chosen on the development cases; docs/answers.md has their effect.
@@ -93,7 +93,7 @@ class Selector:
         scores = self.reader.judge((asked.text, asked.context), self.readings.of(units))
         fits = self._circumstances.fits(units, wanted)
         judged = [
-            replace(unit, score=round(float(score), 3))
+            replace(unit, score=round(float(score), 4))
             for unit, score, fit in zip(units, scores, fits, strict=True)
             if not fit.wrong
         ]
@@ -104,23 +104,38 @@ class Selector:
         score = ranked[0].score if ranked else 0.0
         if score < self.reader.sufficient:
             return Finding(asked, (), score)
-        left = settled(ranked, (1 - _RIVAL) * score)
+        left = settled(ranked, (1 - _RIVAL) * score, self._alike)
         if left[0].score < self.reader.sufficient:  # what contradicts the best need not answer
             return Finding(asked, (), left[0].score)
         if conflict := self._contradiction(left):
             return Finding(asked, (), score, conflict=in_full(conflict))
-        return self._rows(asked, left, wanted) if left[0].is_row else _prose(asked, left)
+        return self._rows(asked, left, wanted) if left[0].is_row else self._prose(asked, left)
 
     def _rows(self, asked: Question, ranked: Sequence[Unit], wanted: Slots) -> Finding:
         """A table row answers, together with those that differ from it only in what nobody gave."""
         best = ranked[0]
-        alike = [u for u in ranked if u.is_row and _same_table(u, best) and u.score >= _AS_WELL * best.score]
+        alike = [u for u in self._as_well(ranked) if u.is_row and _same_table(u, best)]
         open_slots = self._circumstances.open(alike, wanted)
         if len(alike) > _MOST_ROWS and open_slots:
             return Finding(asked, (), best.score, ask=open_slots)
         if not open_slots:
             alike = alike[:2]
         return Finding(asked, tuple(sorted(alike[:_MOST_ROWS], key=lambda u: u.start)), best.score)
+
+    def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
+        """The best sentence and those that answer as well; or the numbered steps of which it is one."""
+        best = ranked[0]
+        if steps := steps_with(best, _MOST_STEPS):
+            return Finding(asked, steps, best.score)
+        near = self._as_well(ranked)[:_MOST_UNITS]
+        # The best document first; within a document in its own order.
+        documents = list(dict.fromkeys(u.version.doc_id for u in near))
+        told = sorted(near, key=lambda u: (documents.index(u.version.doc_id), u.start))
+        return Finding(asked, in_full(told), best.score)
+
+    def _as_well(self, ranked: Sequence[Unit]) -> list[Unit]:
+        """The units that answer, nearly as surely as the best one."""
+        return [u for u in ranked if u.score >= max(self.reader.sufficient, _AS_WELL * ranked[0].score)]
 
     def _contradiction(self, ranked: Sequence[Unit]) -> tuple[Unit, ...]:
         """The best unit and one of equal standing and of the same subject that contradicts it, or nothing."""
@@ -129,28 +144,14 @@ class Selector:
             if other.score < _RIVAL * best.score:
                 break
             equal = other.version.precedence == best.version.precedence and rivals(best.whole, other.whole)
-            if equal and self._alike(best.text, other.text) >= _SAME_SUBJECT:
+            if equal and self._alike(best, other):
                 return (best, other)
         return ()
 
-    def _alike(self, one: str, other: str) -> float:
-        """The cosine of two texts under the bare encoder: do they speak of the same thing?"""
-        vectors = np.asarray(self._retriever.embedder.embed_documents([one, other]), dtype=np.float32)
-        return float(vectors[0] @ vectors[1])
-
-
-def _prose(asked: Question, ranked: Sequence[Unit]) -> Finding:
-    """The best sentence and those that answer as well; or all the steps, where it is one."""
-    best = ranked[0]
-    lines = [u for u in ranked if u.passage.key == best.passage.key and u.heading == best.heading and not u.is_row]
-    if is_step(best):
-        steps = sorted((u for u in lines if is_step(u)), key=lambda u: u.start)
-        return Finding(asked, tuple(steps[:_MOST_STEPS]), best.score)
-    near = [u for u in ranked if u.score >= _AS_WELL * best.score][:_MOST_UNITS]
-    # The best document first; within a document in its own order.
-    documents = list(dict.fromkeys(u.version.doc_id for u in near))
-    told = sorted(near, key=lambda u: (documents.index(u.version.doc_id), u.start))
-    return Finding(asked, in_full(told), best.score)
+    def _alike(self, one: Unit, other: Unit) -> bool:
+        """Whether two units are about the same subject, by their cosine under the bare encoder."""
+        vectors = np.asarray(self._retriever.embedder.embed_documents([one.text, other.text]), dtype=np.float32)
+        return float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT
 
 
 def _same_table(one: Unit, other: Unit) -> bool:

@@ -12,6 +12,7 @@ from retrieval.injection import states
 from retrieval.sentences import sentence_spans
 from retrieval.versions import Version
 
+_FEWEST_STEPS = 2
 _HEADING = re.compile(r"(#{1,6}) (.+)")
 # What begins a sentence whose subject or condition stands in the one before.
 _LEANS = re.compile(
@@ -130,12 +131,30 @@ def forget_units() -> None:
     _spans.cache_clear()
 
 
-def is_step(unit: Unit) -> bool:
-    """Does the unit begin an item of a numbered list?"""
-    offset = unit.start - unit.passage.start
-    line = unit.passage.text.rfind("\n", 0, offset) + 1
+def steps_with(unit: Unit, most: int) -> tuple[Unit, ...]:
+    """The steps of the numbered list to which a unit belongs, in their order; nothing if it belongs to none.
+
+    Args:
+        unit: one of them.
+        most: how many units are given at most; they begin with the list, or end with the unit.
+    """
+    steps = [
+        other
+        for other in units_of(unit.version, unit.passage)
+        if other.heading == unit.heading and other.states and _is_numbered(other)
+    ]
+    places = [step.start for step in steps]
+    if unit.start not in places or len(steps) < _FEWEST_STEPS:
+        return ()
+    end = max(places.index(unit.start) + 1, most)
+    return tuple(steps[max(0, end - most) : end])
+
+
+def _is_numbered(unit: Unit) -> bool:
+    """Whether a unit stands in an item of a numbered list."""
+    line = unit.passage.text.rfind("\n", 0, unit.start - unit.passage.start) + 1
     mark = _mark(unit.passage.text[line:])
-    return mark == offset - line and unit.passage.text[line : line + mark].endswith("\t")
+    return unit.passage.text[line : line + mark].endswith("\t")
 
 
 def _mark(line: str) -> int:

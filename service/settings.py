@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     reader: str = Field(
         "",
         description="what judges evidence: folder of a trained reader, hub id or path of a cross-encoder, or none; "
-        "empty: the domain's own reader, else the shipped one",
+        "empty: the domain's own reader, else the shipped one, else (under another encoder) none",
     )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535)

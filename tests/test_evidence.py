@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.readers import calibrated, scorer_of
-from retrieval.contents import Passage
-from retrieval.contradiction import settled
+from retrieval.contents import Cell, Passage
+from retrieval.contradiction import rivals, settled
 from retrieval.evidence import Selector
 from retrieval.questions import Question
 from retrieval.readings import Readings
-from retrieval.units import in_full, units_of
+from retrieval.units import Unit, in_full, steps_with, units_of
 from retrieval.versions import Version
 from tests.shelf import EVERYONE, Shelf
 
@@ -131,9 +131,31 @@ def test_no_sentence_leans_on_a_command():
 def test_what_leans_on_a_sentence_that_is_beaten_is_not_said_with_it():
     beaten = units("Deleted files stay in the trash for 30 days. After that they cannot be brought back.", 10, "help")
     right = units("Deleted files stay in the trash for 60 days.", 80, "policy")
-    assert in_full(settled([replace(u, score=0.9) for u in [*beaten, *right]], 0.3)) == in_full(
-        replace(u, score=0.9) for u in right
-    )
+    ranked = [replace(u, score=0.9) for u in [*beaten, *right]]
+    assert in_full(settled(ranked, 0.3, lambda *_: True)) == in_full(replace(u, score=0.9) for u in right)
+    assert settled(ranked, 0.3, lambda *_: False) == ranked  # another subject
+
+
+def test_numbered_steps_are_given_whole_and_in_their_order():
+    found = units("1\tOpen the trash. It is below.\n2\tTick the file.\n3\tChoose Restore.\n\nThat is all.")
+    steps = [u.text for u in found[:-1]]
+    assert [u.text for u in steps_with(found[2], 9)] == steps
+    assert [u.text for u in steps_with(found[3], 2)] == steps[-2:]
+    assert steps_with(found[-1], 9) == ()
+    assert steps_with(units("1\tThe only one.")[0], 9) == ()
+
+
+def row(doc, **cells):
+    passage = Passage("c", 0, 0, 3, "", "row", "row", tuple(Cell(k, v) for k, v in cells.items()))
+    return Unit(Version(doc, 1, doc, DAY, None, PUBLIC, 50, (), "c", 1), passage, 0, 3, "row")
+
+
+def test_rows_about_the_same_thing_contradict_each_other_by_one_column():
+    one = row("a", Plan="X", Currency="EUR", Price="12.00", Term="24 months")
+    assert rivals(one, row("b", Plan="X", Currency="EUR", Price="15.00", Term="24 months"))
+    assert not rivals(one, row("b", Plan="X", Currency="EUR", Price="12", Term="24 months"))
+    assert not rivals(one, row("b", Plan="X", Currency="USD", Price="15.00", Term="24 months"))
+    assert not rivals(one, row("b", Plan="Y", Currency="EUR", Price="15.00", Term="24 months"))
 
 
 def test_what_only_asks_or_introduces_is_no_answer(selector):

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from adapters.data.judged import Asked, Judged, Text
-from adapters.evidence import Read, late, load, logits, read, save, tokenized
+from adapters.evidence import Read, late, load, logits, manifest_of, read, save, tokenized
+from adapters.evidence_calibration import calibrate
 from adapters.evidence_lists import lists
-from adapters.evidence_training import RECIPE, Shelf, ranked, train
-from domains.spec import Conflict, IntegrityError, InvalidInput
+from adapters.evidence_training import RECIPE, Shelf, parted, ranked, train
+from adapters.readers import SHIPPED, Calibration, calibrated, keep
+from domains.spec import Conflict, IntegrityError, InvalidInput, NotConfigured
 from ingest.judging import judged_folder, take_in
 
 DOCUMENT = """---
@@ -82,9 +84,9 @@ def test_a_quote_that_no_document_says_is_named(tmp_path, domain):
 
 @pytest.mark.slow
 def test_every_quote_of_the_shipped_questions_stands_in_its_documents(domain):
-    from service.desk.evidence_commands import SHIPPED
+    from service.desk.evidence_commands import SHIPPED as ORGANISATIONS
 
-    for folder in sorted(p for p in SHIPPED.iterdir() if p.is_dir()):
+    for folder in sorted(p for p in ORGANISATIONS.iterdir() if p.is_dir()):
         found = judged_folder(folder, folder / "documents", domain)
         assert len(found.questions) >= 299, folder.name
     own = judged_folder(domain.folder / "evidence", domain.folder / "documents", domain)
@@ -205,3 +207,70 @@ def test_changed_weights_are_refused(encoder, small, trained, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     with pytest.raises(IntegrityError, match="not those of its manifest"):
         load(tmp_path / "reader", encoder.base, encoder.merged)
+
+
+class Known:
+    """A scorer whose scores are stated: question -> those of the texts."""
+
+    name = "known"
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def read(self, texts):
+        return [text.encode() for text, _ in texts]
+
+    def score(self, question, readings):
+        return np.array(self.scores(question[0]), dtype=np.float32)
+
+
+def judged_by(count, right):
+    """Questions of which a share is answered by the first of two texts, and the others by none."""
+    asked = [
+        Asked(f"q{i}", f"{i}", frozenset({"t#0"} if i % 100 < right * 100 else ()), group="t")
+        for i in range(10 * count)
+    ]
+    return Judged("t", (Text("t#0", "", "one"), Text("t#1", "", "two")), tuple(asked))
+
+
+def test_calibration_turns_a_higher_score_into_a_higher_probability():
+    shelf = judged_by(200, 0.5)
+    surer = Known(lambda q: (3.0 if int(q) % 100 < 50 else -1.0, -5.0))
+    found = calibrate(surer, [shelf], 0.1, lambda *_: None)
+    low, high = found.probability(np.array([-1.0, 3.0], dtype=np.float32))
+    assert low < found.sufficient <= high
+    assert found.questions == len(parted(shelf)[1])
+
+
+def test_a_scorer_that_is_never_sure_never_answers():
+    found = calibrate(Known(lambda q: (1.0, -5.0)), [judged_by(200, 0.5)], 0.1, lambda *_: None)
+    assert found.probability(np.array([1.0], dtype=np.float32)) < found.sufficient
+    with pytest.raises(InvalidInput, match="kept from training"):
+        calibrate(Known(lambda q: (1.0, -5.0)), [judged_by(20, 0.5)], 0.1, lambda *_: None)
+
+
+def test_questions_kept_for_calibration_are_not_learnt_from():
+    shelf = judged_by(100, 0.5)
+    learnt, kept = parted(shelf)
+    assert {q.id for q in learnt}.isdisjoint(q.id for q in kept)
+    assert len(learnt) + len(kept) == len(shelf.questions)
+    assert 0.05 < len(kept) / len(shelf.questions) < 0.15
+    drawn = lists(Known(lambda q: (1.0, 0.0)), shelf, 1000, 0)
+    assert {one["id"] for one in drawn} == {q.id for q in learnt}
+
+
+def test_a_calibration_of_the_domain_comes_before_the_general_one(domain, tmp_path):
+    own = domain.model_copy(update={"folder": tmp_path})
+    scorer = Known(lambda q: (1.0,))
+    with pytest.raises(NotConfigured, match="calibrate-evidence"):
+        calibrated(scorer, own)
+    keep(scorer, Calibration(1.0, 0.0, 0.7, 0.1, 100), tmp_path / "evidence")
+    assert calibrated(scorer, own).sufficient == 0.7
+    with pytest.raises(NotConfigured):
+        calibrated(scorer)
+
+
+def test_shipped_calibrations_are_of_the_shipped_reader(domain, encoder):
+    names = {manifest_of(SHIPPED).id, f"bare@{encoder.fingerprint}"}
+    for folder in (SHIPPED, domain.folder / "evidence"):
+        assert set(json.loads((folder / "calibration.json").read_text())) == names, folder

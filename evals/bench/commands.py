@@ -185,7 +185,7 @@ def evidence(
         judges = [calibrated(scorer_of(name, spec, services.encoder), spec) for name in readers or ["", "none"]]
         selectors = {j.name: Selector(spec, services.pipeline.retriever, Readings(services.engine, j)) for j in judges}
         told = bench.on_cases(services, selectors, load(spec, "dev"), shown("Asking"))
-        told += [bench.on_organisations(judge, others, shown("Asking")) for judge in judges]
+        told += [bench.on_organisations(calibrated(j.scorer), others, shown("Asking")) for j in judges]
     _tell(told, out / f"{spec.name}-evidence", "development cases, and questions on unseen documents", as_json)
 
 

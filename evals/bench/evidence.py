@@ -30,12 +30,13 @@ class Ordered:
     """The figures of one reader; shares and areas 0..1."""
 
     reader: str
-    top_1: Interval  # everything that is wanted stands in the best unit of some question
+    top_1: Interval  # cases: everything wanted is in the best unit of some question; organisations: the best answers
     top_3: Interval
     top_5: Interval
     auroc: Interval  # of the best score: answerable against unanswerable
     answered: Interval  # share of the answerable whose best score is sufficient
     declined: Interval  # share of the unanswerable whose best score is not
+    wrong: Interval  # of those whose best score is sufficient, the share that the best unit does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +106,5 @@ def _figures(name: str, told: Sequence[_Asked], sufficient: float) -> Ordered:
         of_auroc([t.answerable for t in told], [t.best for t in told]),
         of_mean([float(t.best >= sufficient) for t in there]),
         of_mean([float(t.best < sufficient) for t in told if not t.answerable]),
+        of_mean([float(t.depth != 1) for t in told if t.best >= sufficient] or [0.0]),
     )

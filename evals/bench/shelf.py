@@ -53,8 +53,8 @@ class Shelf:
 
 
 def before(question: Asked) -> str:
-    """What was said before a question: the customer's last message, and what stands around it in this one."""
-    return " ".join(part for part in (*question.thread[-1:], question.context) if part)
+    """What was said before a question: the customer's last two messages, and what stands around it in this one."""
+    return " ".join(part for part in (*question.thread[-2:], question.context) if part)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).parents[2] / "adapters" / "data" / "organisations"
 DomainName = Annotated[str, typer.Option("--domain", help="A folder of domains/, or a path.")]
 Also = Annotated[
     list[Path] | None,
-    typer.Option("--also", help="Another folder of questions; may be repeated. Default: thirty organisations."),
+    typer.Option("--also", help="A folder of questions, in place of the thirty organisations; may be repeated."),
 ]
 
 
@@ -59,11 +59,12 @@ def train_evidence(
     from adapters.base import SentenceBase
     from adapters.evidence import manifest_of, save
     from adapters.evidence_training import RECIPE, train
+    from service.settings import Settings
 
     spec = load_domain(domain)
     with _shown() as (bar, task):
         shelves = [_own(spec), *_others(spec, also, bar, task)]
-        base = SentenceBase(spec.encoder)
+        base = SentenceBase(Settings().encoder or spec.encoder)
         peak = RECIPE.learning_rate if rate is None else rate
         heads = RECIPE.head_learning_rate * peak / RECIPE.learning_rate
         chosen = replace(
@@ -92,10 +93,10 @@ def train_evidence(
 
 def calibrate_evidence(
     domain: DomainName = "support",
-    reader: Annotated[str, typer.Option(help="As FORMFACT_READER; default: what the service would use.")] = "",
+    reader: Annotated[str, typer.Option(help="As FORMFACT_READER, which is the default.")] = "",
     also: Also = None,
     risk: Annotated[
-        float | None, typer.Option(min=0.001, max=0.5, help="Default: evidence_risk of the domain.")
+        float | None, typer.Option(min=0.001, max=0.9, help="Default: evidence_risk of the domain.")
     ] = None,
     general: Annotated[
         bool, typer.Option("--general", help="By questions on thirty other organisations, not by the domain's own.")
@@ -114,7 +115,8 @@ def calibrate_evidence(
     spec = load_domain(domain)
     with _shown() as (bar, task):
         shelves = _others(spec, also, bar, task) if general else [_own(spec), *_others(spec, also or [], bar, task)]
-        scorer = scorer_of(reader, spec, Encoder(Settings().encoder or spec.encoder))
+        settings = Settings()
+        scorer = scorer_of(reader or settings.reader, spec, Encoder(settings.encoder or spec.encoder))
         found = calibrate(
             scorer,
             shelves,
@@ -122,11 +124,11 @@ def calibrate_evidence(
             lambda what, done: bar.update(task, description=what, completed=done),
         )
     keep(scorer, found, out or spec.folder / "evidence")
-    Console().print(
-        f"{scorer.name}: answers from a probability of {found.sufficient:.3f} on, for at most {found.risk:.0%} wrong "
-        f"answers; fitted on {found.questions} questions",
-        highlight=False,
-    )
+    if found.sufficient > 1:
+        told = f"never answers: at no probability were at most {found.risk:.0%} of the answers wrong; allow more --risk"
+    else:
+        told = f"answers from a probability of {found.sufficient:.3f} on, for at most {found.risk:.0%} wrong answers"
+    Console().print(f"{scorer.name} {told}; fitted on {found.questions} questions", highlight=False)
 
 
 def list_evidence(
@@ -135,7 +137,7 @@ def list_evidence(
         Path | None, typer.Option(help="A folder of questions; default: evidence/ of the domain.")
     ] = None,
     domain: DomainName = "support",
-    reader: Annotated[str, typer.Option(help="As FORMFACT_READER.")] = "",
+    reader: Annotated[str, typer.Option(help="As FORMFACT_READER, which is the default.")] = "",
     draw: Annotated[int, typer.Option(min=1, help="So many questions, drawn.")] = 100,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
@@ -147,10 +149,12 @@ def list_evidence(
     from adapters.evidence_lists import lists
     from adapters.readers import scorer_of
     from ingest.judging import judged_folder
+    from service.settings import Settings
 
     spec = load_domain(domain)
     own, documents = _place(spec, folder)
-    scorer = scorer_of(reader, spec, Encoder(spec.encoder))
+    settings = Settings()
+    scorer = scorer_of(reader or settings.reader, spec, Encoder(settings.encoder or spec.encoder))
     found = lists(scorer, judged_folder(own, documents, spec), draw, seed)
     out.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found), encoding="utf-8")
     Console().print(f"{len(found)} lists: {out}", highlight=False)
