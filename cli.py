@@ -28,8 +28,8 @@ def _assemble() -> None:
     from evals.bench.commands import app as bench
     from evals.commands import app as evals
     from service.desk import adapter_commands, commands, document_commands, operation_commands
+    from service.desk import evidence_commands as evidence
     from service.desk.drift_commands import app as drift
-    from service.desk.evidence_commands import evidence
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")
@@ -41,7 +41,7 @@ def _assemble() -> None:
     document_commands.add_to(app, _preview)
     operation_commands.add_to(app)
     adapters.command()(readiness)
-    adapters.command()(evidence)
+    evidence.add_to(adapters)
     app.add_typer(data, name="data", help="Data sets: checked, versioned, with a sealed holdout.")
     adapter_commands.add_to(adapters, _gate)
 

@@ -75,36 +75,6 @@ def train(
 
 
 @app.command()
-def relevance(
-    domain: DomainName = "support",
-    data: Annotated[Path | None, typer.Option(help="documents.jsonl and questions.jsonl; default: relevance/.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; default: relevance/adapter.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
-    """Train the adapter that orders evidence: which sentence answers a question, whatever it says.
-
-    `formfact evals run --cases dev`, with and without FORMFACT_RELEVANCE=none, tells what it is worth.
-
-    Example: `formfact adapters relevance --data mine/relevance --out /tmp/relevance`
-    """
-    from adapters import relevance as judge
-    from adapters.base import SentenceBase
-    from adapters.data.judged import judged
-
-    spec = load_domain(domain)
-    source = data or spec.folder / "relevance"
-    found, base = judged(source), SentenceBase(spec.encoder)
-    recipe = replace(judge.RECIPE, epochs=epochs or judge.RECIPE.epochs, seed=seed)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Training", total=1.0)
-        shown = lambda what, done: progress.update(task, description=what, completed=done)  # noqa: E731
-        network = judge.train(base, found, recipe, shown)
-    manifest = judge.save(network, base, found, source, out or spec.folder / "relevance" / "adapter")
-    Console().print(f"{manifest.id}: {manifest.questions} questions", highlight=False)
-
-
-@app.command()
 def card(
     domain: DomainName = "support",
     folder: Annotated[Path | None, typer.Option(help="Adapter folder; default: the domain's adapter/.")] = None,

@@ -2,9 +2,11 @@
 
 A text is read once and gives a pooled vector and a short vector for each of its tokens (late interaction: ColBERT,
 Khattab & Zaharia 2020). A question is compared with a text by the cosine of the pooled vectors, by the cosine under the
-bare encoder, which was trained on a thousand times as many texts and generalises better, and token by token: each token
-of the question looks for the nearest one of the text, and a learnt weight says how much it matters. The sum is a logit
-beside that of "nothing here answers", which is zero. Every weight of it is fitted together with the adapter.
+bare encoder, which was trained on a thousand times as many texts and generalises better, and token by token, both ways:
+each token of the question looks for the nearest one of the text, and each of the text for the nearest one of the
+question, so that it shows when a text speaks of another plan or country than was asked about. A learnt weight says how
+much a token matters. The sum is a logit beside that of "nothing here answers", which is zero. Every weight of it is
+fitted together with the adapter.
 
 A question and what surrounds it, and a text and the headings above it, are told apart by their segment.
 """
@@ -12,46 +14,70 @@ A question and what surrounds it, and a text and the headings above it, are told
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from peft import set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from adapters.base import Batch, Features, SentenceBase, has_bfloat16
+from adapters.base import Batch, Features, SentenceBase, features_under, has_bfloat16, unit
 from adapters.data.judged import Judged
 from adapters.folders import whole
 from adapters.recipe import Recipe
 from adapters.trainer import save_adapter
 from domains.seal import fingerprint_of
-from domains.spec import IntegrityError
+from domains.spec import IntegrityError, InvalidInput
 
 WIDTH = 64  # numbers a token: 4 times less than what late interaction was published with, and as good here
 LONGEST = 96  # tokens of a question with its context, or of a text with its headings; longer ones are cut
 _BATCH = 32  # texts in one forward pass
-_START = (10.0, 4.0, 8.0, -10.0)  # of the weights in the score, before anything is learnt
+_START = (10.0, 4.0, 8.0, 1.0, -10.0)  # of the weights in the score, before anything is learnt
 
 Pair = tuple[str, str]  # a question and what surrounds it, or a text and the headings above it
-Tokens = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text looks like to the reader, in 8 bits.
+    """What a text looks like to the reader.
 
-    `pooled` is a unit vector, (dimensions,), and `tokens` has one for each token, (tokens, WIDTH): both times 127.
-    `weights` says how much each token matters, (tokens,), as a question; it sums to one.
+    `pooled` is a unit vector, (dimensions,), `bare` that of the encoder without adapter, and `tokens` has one for each
+    token, (tokens, WIDTH). `asking` and `telling` say how much each token matters, (tokens,), in a question and in a
+    text; each sums to one.
     """
 
-    pooled: Tokens
-    tokens: Tokens
-    weights: Features
+    pooled: Features
+    bare: Features
+    tokens: Features
+    asking: Features
+    telling: Features
+
+    def packed(self) -> bytes:
+        """A text in 8 bits a number; the weights are kept as shares of the largest."""
+        whole = np.concatenate([self.pooled, self.bare, self.tokens.ravel(), self.telling / self.telling.max()])
+        return bytes(np.rint(whole * 127).astype(np.int8).tobytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Pairs as the network reads them: `own` tells the tokens of a text from those around it, (texts, tokens)."""
+
+    batch: Batch
+    own: torch.Tensor
+
+
+class Read(NamedTuple):
+    """Readings of several texts, as tensors: see `Reading`."""
+
+    pooled: torch.Tensor  # (texts, dimensions)
+    tokens: torch.Tensor  # (texts, tokens, WIDTH)
+    asking: torch.Tensor  # (texts, tokens)
+    telling: torch.Tensor  # (texts, tokens)
 
 
 class Reader(nn.Module):
@@ -61,70 +87,121 @@ class Reader(nn.Module):
         super().__init__()
         self.network = network
         self.project = nn.Linear(dimensions, WIDTH, bias=False)
-        self.weigh = nn.Linear(dimensions, 1)
-        self.mix = nn.Parameter(torch.tensor(_START))  # of pooled, bare, late, and what is taken off
+        self.weigh = nn.Linear(dimensions, 2)  # a token in a question, and in a text
+        self.mix = nn.Parameter(torch.tensor(_START))  # of pooled, bare, late both ways, and what is taken off
         nn.init.zeros_(self.weigh.weight)
 
-    def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pooled unit vectors (texts, dimensions), those of tokens (texts, tokens, WIDTH), weights (texts, tokens).
+    def forward(self, read: Tokens) -> Read:
+        """What texts look like.
 
         The vectors of padding are zero, and its weights too. What surrounds a text is read, and not pooled.
         """
-        hidden = self.network(**batch).last_hidden_state.float()
-        there = batch["attention_mask"].bool()
-        own = (there & (batch["token_type_ids"] == 0)).float()[..., None]
+        hidden = self.network(**read.batch).last_hidden_state.float()
+        there = read.batch["attention_mask"].bool()
+        own = read.own.float()[..., None]
         pooled = nn.functional.normalize((hidden * own).sum(1) / own.sum(1), dim=1)
-        tokens = nn.functional.normalize(self.project(hidden), dim=2) * there[..., None]
-        weights = self.weigh(hidden).squeeze(2).float().masked_fill(~there, -torch.inf).softmax(1)
-        return pooled, tokens, weights
+        tokens = nn.functional.normalize(self.project(hidden), dim=2).float() * there[..., None]
+        weights = self.weigh(hidden).float().masked_fill(~there[..., None], -torch.inf).softmax(1)
+        return Read(pooled, tokens, weights[..., 0], weights[..., 1])
+
+    def score(
+        self, near: torch.Tensor, bare: torch.Tensor, asking: torch.Tensor, telling: torch.Tensor
+    ) -> torch.Tensor:
+        """The logits from cosines of pooled vectors, with and without adapter, and from late interaction both ways."""
+        return self.mix[0] * near + self.mix[1] * bare + self.mix[2] * asking + self.mix[3] * telling + self.mix[4]
 
     def head(self) -> dict[str, torch.Tensor]:
         """What was learnt beside the adapter."""
         return {k: v.detach().cpu().clone() for k, v in self.state_dict().items() if not k.startswith("network.")}
 
 
-def late(tokens: torch.Tensor, weights: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """The weighted sum of each token's nearest: (questions, texts), from -1 to 1.
+def late(asked: Read, texts: Read) -> tuple[torch.Tensor, torch.Tensor]:
+    """The weighted sum of each token's nearest, of the question's and of the text's: (questions, texts), from -1 to 1.
 
     Args:
-        tokens: of questions, (questions, tokens, WIDTH).
-        weights: how much each matters, (questions, tokens).
-        others: tokens of texts, (texts, tokens, WIDTH); padding is zero.
+        asked: questions.
+        texts: the same for all questions; or other ones for each, (questions, texts, …).
     """
-    similar = torch.einsum("qtw,dsw->qdts", tokens, others)
-    padding = (others == 0).all(2)  # (texts, tokens)
-    nearest = similar.masked_fill(padding[None, :, None, :], -1.0).amax(3)  # (questions, texts, tokens)
-    return (nearest * weights[:, None, :]).sum(2)
+    own = texts.tokens.ndim == 4
+    similar = torch.einsum("qtw,qdsw->qdts" if own else "qtw,dsw->qdts", asked.tokens, texts.tokens)
+    no_text = (texts.tokens == 0).all(-1)  # (texts, tokens), or (questions, texts, tokens)
+    no_question = (asked.tokens == 0).all(-1)  # (questions, tokens)
+    nearest = similar.masked_fill(no_text[..., None, :], -1.0).amax(3)  # (questions, texts, tokens of the question)
+    asking = (nearest * asked.asking[:, None, :]).sum(2)
+    nearest = similar.masked_fill(no_question[:, None, :, None], -1.0).amax(2)  # (questions, texts, tokens of the text)
+    return asking, (nearest * texts.telling).sum(2)
 
 
-def tokenized(base: SentenceBase, pairs: Sequence[Pair]) -> Batch:
-    """Token ids of pairs, cut at `LONGEST`: what surrounds a text is cut first."""
-    firsts, seconds = [first for first, _ in pairs], [second for _, second in pairs]
-    found = base.tokenizer(firsts, seconds, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
-    return {key: value.to(base.device) for key, value in found.items()}
+def tokenized(base: SentenceBase, pairs: Sequence[Pair]) -> Tokens:
+    """Pairs as `[CLS] text [SEP] surroundings [SEP]`, at most `LONGEST` tokens: the farthest surroundings go first."""
+    known = base.tokenizer
+    most = LONGEST - 3
+    texts = known([text for text, _ in pairs], add_special_tokens=False, truncation=True, max_length=most)["input_ids"]
+    around = known([around for _, around in pairs], add_special_tokens=False)["input_ids"]
+    found: dict[str, list[list[int]]] = {"input_ids": [], "token_type_ids": []}
+    for text, beside in zip(texts, around, strict=True):
+        room = most - len(text)
+        kept = beside[-room:] if room else []
+        found["input_ids"].append(
+            [known.cls_token_id, *text, known.sep_token_id, *kept, *([known.sep_token_id] if kept else [])]
+        )
+        found["token_type_ids"].append([0] * (len(text) + 2) + [1] * (len(found["input_ids"][-1]) - len(text) - 2))
+    batch = {key: value.to(base.device) for key, value in known.pad(found, return_tensors="pt").items()}
+    own = batch["attention_mask"].bool() & (batch["token_type_ids"] == 0)
+    return Tokens({key: batch[key] for key in known.model_input_names}, own)
 
 
-def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> list[Reading]:
-    """What texts look like to a reader, each read once; in bfloat16 where the processor has it."""
+def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair], half: bool = False) -> list[Reading]:
+    """What texts look like to a reader, each read once.
+
+    Args:
+        base: tokenizes, and gives the bare vectors.
+        reader: the network with its head.
+        pairs: texts with what surrounds them.
+        half: in bfloat16 where the processor has it.
+    """
     reader.eval()
+    bare = unit(features_under(base, base.network, [joined(pair) for pair in pairs], half))
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     found: dict[int, Reading] = {}
-    with (
-        torch.inference_mode(),
-        torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device)),
-    ):
+    half = half and has_bfloat16(base.device)
+    with torch.inference_mode(), torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=half):
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             batch = tokenized(base, [pairs[i] for i in chosen])
-            pooled, tokens, weights = (part.float().cpu().numpy() for part in reader(batch))
-            lengths = batch["attention_mask"].sum(1).tolist()
-            for i, p, t, w, n in zip(chosen, pooled, tokens, weights, lengths, strict=True):
-                found[i] = Reading(_short(p), _short(t[:n]), w[:n].astype(np.float32))
+            parts = (part.float().cpu().numpy() for part in reader(batch))
+            lengths = batch.batch["attention_mask"].sum(1).tolist()
+            for i, n, pooled, tokens, asking, telling in zip(chosen, lengths, *parts, strict=True):
+                found[i] = Reading(pooled, bare[i], tokens[:n], asking[:n], telling[:n])
     return [found[i] for i in range(len(pairs))]
 
 
-def _short(vectors: Features) -> Tokens:
-    return np.clip(np.rint(vectors * 127), -127, 127).astype(np.int8)
+def joined(pair: Pair) -> str:
+    """A text behind what surrounds it, as the bare encoder reads both."""
+    return " ".join(part for part in (pair[1], pair[0]) if part)
+
+
+def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
+    """How sure a reader is that each text answers, against "nothing does" at zero: (texts,).
+
+    Args:
+        reader: gives the weights of the sum.
+        asked: the question.
+        texts: readings as `Reading.packed` gives them.
+    """
+    size = len(asked.pooled)
+    rows = [np.frombuffer(text, dtype=np.int8) for text in texts]
+    lengths = [(len(row) - 2 * size) // (WIDTH + 1) for row in rows]
+    starts = np.cumsum([0, *lengths[:-1]])
+    whole = np.stack([row[: 2 * size] for row in rows]).astype(np.float32) / 127  # (texts, 2 * dimensions)
+    tokens = [row[2 * size : 2 * size + n * WIDTH] for row, n in zip(rows, lengths, strict=True)]
+    telling = np.concatenate([row[len(row) - n :] for row, n in zip(rows, lengths, strict=True)]).astype(np.float32)
+    similar = np.concatenate(tokens).astype(np.float32).reshape(-1, WIDTH) / 127 @ asked.tokens.T
+    nearest = np.maximum.reduceat(similar, starts)  # (texts, tokens of the question)
+    told = np.add.reduceat(similar.max(1) * telling, starts) / np.add.reduceat(telling, starts)
+    parts = (whole[:, :size] @ asked.pooled, whole[:, size:] @ asked.bare, nearest @ asked.asking, told, 1.0)
+    weights = reader.mix.detach().tolist()
+    return np.asarray(sum(w * part for w, part in zip(weights, parts, strict=True)), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +214,14 @@ class Manifest:
     answerable: int  # questions that some text answers
     unanswerable: int
     recipe: dict[str, Any]
-    sha256: str  # of adapter and head
+    start: str  # the reader from which the training started; empty: the bare encoder
+    sha256: str  # of adapter, its configuration and head
 
 
-def save(reader: Reader, base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, folder: Path) -> Manifest:
-    """Write PEFT's layout, the head and a manifest, whole or not at all."""
+def save(
+    reader: Reader, base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, folder: Path, start: str = ""
+) -> Manifest:
+    """Write PEFT's layout, the head and a manifest, whole or not at all; `start` is the reader that it started from."""
     asked = [q for shelf in shelves for q in (*shelf.questions, *shelf.train)]
     answerable = sum(bool(q.relevant) for q in asked)
     with whole(folder) as scratch:
@@ -155,27 +235,63 @@ def save(reader: Reader, base: SentenceBase, shelves: Sequence[Judged], recipe: 
             answerable=answerable,
             unanswerable=len(asked) - answerable,
             recipe=asdict(recipe),
+            start=start,
             sha256=digest,
         )
         (scratch / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
     return manifest
 
 
-def load(folder: Path, base: SentenceBase, network: nn.Module) -> tuple[Manifest, Reader]:
+def load(folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]) -> tuple[Manifest, Reader]:
     """A reader as it was saved.
 
     Args:
         folder: what `save` wrote.
         base: the encoder.
-        network: the encoder's network with the adapter in `folder` merged into it.
+        merged: gives the encoder's network with the adapter in a folder merged into it, see `Encoder.merged`.
 
     Raises:
         IntegrityError: something is missing or broken, the weights are others, or it was trained on another encoder.
     """
+    manifest, head = _opened(folder, base)
+    reader = Reader(merged(folder), base.dimensions)
+    _put(reader, head, folder)
+    return manifest, reader.to(base.device).eval()
+
+
+def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
+    """Put the weights of a saved reader into one whose network has LoRA layers that are not merged.
+
+    Raises:
+        InvalidInput: its layers have another rank.
+        IntegrityError: see `load`.
+    """
+    _, head = _opened(folder, base)
     try:
-        manifest = Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        set_peft_model_state_dict(reader.network, load_file(folder / "adapter_model.safetensors"))
+    except RuntimeError as error:
+        told = str(error).splitlines()[-1].strip()
+        raise InvalidInput(f"{folder} does not fit the recipe: {told}", "Give its rank.") from None
+    _put(reader, head, folder)
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """What a saved reader is bound to.
+
+    Raises:
+        IntegrityError: it is missing or broken.
+    """
+    try:
+        return Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise IntegrityError(f"{folder} is no evidence reader: {error}", _REMEDY) from None
+
+
+def _opened(folder: Path, base: SentenceBase) -> tuple[Manifest, dict[str, torch.Tensor]]:
+    manifest = manifest_of(folder)
+    try:
         head, found = load_file(folder / "head.safetensors"), _digest(folder)
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise IntegrityError(f"{folder} is no evidence reader: {error}", _REMEDY) from None
     if found != manifest.sha256:
         raise IntegrityError(f"{folder}: the weights are not those of its manifest.", _REMEDY)
@@ -183,13 +299,19 @@ def load(folder: Path, base: SentenceBase, network: nn.Module) -> tuple[Manifest
         raise IntegrityError(
             f"{folder} was trained on encoder {manifest.encoder}, this is {base.fingerprint}.", _REMEDY
         )
-    reader = Reader(network, base.dimensions)
+    return manifest, head
+
+
+def _put(reader: Reader, head: dict[str, torch.Tensor], folder: Path) -> None:
+    there = {name: tuple(tensor.shape) for name, tensor in reader.head().items()}
+    if there != {name: tuple(tensor.shape) for name, tensor in head.items()}:
+        raise IntegrityError(f"{folder}: the head is of another version of this program.", _REMEDY)
     reader.load_state_dict(head, strict=False)
-    return manifest, reader.to(base.device).eval()
 
 
-_REMEDY = "Train it with `formfact adapters evidence`."
+_REMEDY = "Train it with `formfact adapters train-evidence`, or set FORMFACT_READER."
+_WEIGHTS = ("adapter_model.safetensors", "adapter_config.json", "head.safetensors")
 
 
 def _digest(folder: Path) -> str:
-    return fingerprint_of((folder / n for n in ("adapter_model.safetensors", "head.safetensors")), folder)
+    return fingerprint_of((folder / name for name in _WEIGHTS), folder)

@@ -7,29 +7,39 @@ is neither right nor wrong. Learnt by a softmax over the list (listwise: Cao et 
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from adapters.base import Features, SentenceBase, features_under, has_bfloat16, unit
+from adapters.checkpoint import Progressed, restore, store
 from adapters.data.judged import Asked, Judged
-from adapters.evidence import Pair, Reader, late, tokenized
+from adapters.evidence import Pair, Read, Reader, joined, late, restart, tokenized
 from adapters.recipe import Recipe
-from adapters.trainer import adapted, contrast, pace
+from adapters.trainer import adapted, pace
 from domains.spec import InvalidInput
 
-RECIPE = Recipe(epochs=3, batch=32, learning_rate=5e-4, head_learning_rate=2e-3, dropout=0.0)
-_LIST = 96  # candidates of a step
+RECIPE = Recipe(epochs=3, batch=64, learning_rate=5e-4, head_learning_rate=2e-3, dropout=0.0)
+_KEPT = 10  # one question in so many is kept to calibrate with
+_LIST = 112  # candidates of a step
 _OWN, _MINED, _NEAREST = 2, 2, 12  # right texts a question in a list; wrong ones, drawn among so many nearest
+_LOOKED_AT = 48  # nearest texts of a question, of which the wrong ones are mined
+_MINED_AMONG = 3000  # texts of a shelf that are read anew after each epoch
+_ASKED = 32  # questions that are ranked at once
 _PART = 32  # texts that go through the network at once: short ones need not wait for the longest
 _ALONE = 0.3  # share of questions that are read without what surrounds them, where nothing turns on it
 _TYPO = 0.15  # share of questions in which a word is misspelt
 _MIX_RATE = 10  # times the rate of the heads: these few numbers are far from zero
 
 Progress = Callable[[str, float], None]  # what is being done, share done 0..1
+Numbers = npt.NDArray[np.int64]
 Mined = list[list[int]]  # for each question texts that are near and wrong, nearest first
 
 
@@ -48,32 +58,30 @@ class Shelf:
     bare_asked: Features  # (questions, dimensions)
 
     @classmethod
-    def of(cls, base: SentenceBase, data: Judged) -> Shelf:
+    def of(cls, base: SentenceBase, data: Judged, asked: Sequence[Asked]) -> Shelf:
         """Number the texts and read everything under the bare encoder."""
         number = {text.id: i for i, text in enumerate(data.texts)}
         rooms: dict[str, list[int]] = {}
         for text in data.texts:
             rooms.setdefault(_document(text.id), []).append(number[text.id])
-        asked = [*data.questions, *data.train]
         about = [{_document(t) for t in (*q.relevant, *q.misleads)} for q in asked]
         return cls(
             data.name,
             [(text.text, text.title) for text in data.texts],
-            asked,
+            list(asked),
             [frozenset(number[t] for t in q.relevant) for q in asked],
             [frozenset(number[t] for t in q.helps) for q in asked],
             [[number[t] for t in sorted(q.misleads)] for q in asked],
             [[t for room in sorted(rooms_of) for t in rooms[room]] for rooms_of in about],
-            _bare(base, [text.in_context for text in data.texts]),
-            _bare(base, [q.whole for q in asked]),
+            _bare(base, [joined((text.text, text.title)) for text in data.texts]),
+            _bare(base, [joined((q.text, surroundings(q))) for q in asked]),
         )
 
-    def mine(self, scores: Features) -> Mined:
-        """For each question the texts that score high and are wrong, given (questions, texts)."""
-        ranked = np.argsort(-scores, axis=1)[:, : _NEAREST + 8]
+    def mine(self, best: Numbers) -> Mined:
+        """For each question the texts that rank high and are wrong, given those that do, (questions, texts)."""
         return [
             [int(c) for c in row if c not in right and c not in aside][:_NEAREST]
-            for row, right, aside in zip(ranked, self.right, self.aside, strict=True)
+            for row, right, aside in zip(best, self.right, self.aside, strict=True)
         ]
 
 
@@ -86,63 +94,141 @@ class Step:
     candidates: list[int]
 
 
-def train(base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, progress: Progress) -> Reader:
+def parted(data: Judged) -> tuple[list[Asked], list[Asked]]:
+    """The questions to learn from, and the tenth that is kept to calibrate with; by their names, so always the same."""
+    asked = [*data.questions, *data.train]
+    kept = [zlib.crc32(question.id.encode()) % _KEPT == 0 for question in asked]
+    learnt = [q for q, k in zip(asked, kept, strict=True) if not k]
+    return learnt, [q for q, k in zip(asked, kept, strict=True) if k]
+
+
+def train(
+    base: SentenceBase,
+    shelves: Sequence[Judged],
+    recipe: Recipe,
+    progress: Progress,
+    checkpoint: Path | None = None,
+    start: Path | None = None,
+) -> Reader:
     """Learn from all shelves together which texts answer the questions on them.
 
+    Args:
+        base: what is adapted; it stays as it is.
+        shelves: texts and questions.
+        recipe: settings.
+        progress: told what is being done.
+        checkpoint: a file in which each finished epoch is kept, and from which a training goes on.
+        start: folder of a reader on the same encoder to start from; None: from the bare encoder.
+
     Raises:
-        InvalidInput: fewer than two questions have an answer.
+        InvalidInput: fewer than two questions have an answer, or the recipe does not fit the reader to start from.
+        IntegrityError: see `adapters.evidence.load`.
+        Conflict: the checkpoint is of another training.
     """
-    if sum(len(shelf.answerable) for shelf in shelves) < 2:
+    if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learnt = [Shelf.of(base, shelf) for shelf in shelves]
-    mined = {shelf.name: shelf.mine(shelf.bare_asked @ shelf.bare_texts.T) for shelf in learnt}
-    reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in reader.network.parameters() if p.requires_grad], "peak": recipe.learning_rate},
-            {"params": [*reader.project.parameters(), *reader.weigh.parameters()], "peak": recipe.head_learning_rate},
-            {"params": [reader.mix], "peak": _MIX_RATE * recipe.head_learning_rate, "weight_decay": 0.0},
-        ],
-        weight_decay=0.01,
-    )
-    for epoch in range(recipe.epochs):
-        draw = np.random.default_rng([recipe.seed, epoch])
-        steps = [step for shelf in learnt for step in _steps(shelf, mined[shelf.name], recipe.batch, draw)]
-        reader.train()
+    learning = _Learning(base, recipe, [Shelf.of(base, data, parted(data)[0]) for data in shelves], start)
+    trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
+    at = Progressed.fresh(trained)
+    of = f"{base.fingerprint} {_sum_of(shelves)} {start} {asdict(recipe)}"
+    if checkpoint and checkpoint.is_file():
+        at = restore(checkpoint, of, trained, at.best, learning.optimizer)
+    for epoch in range(at.epoch, recipe.epochs):
+        learning.epoch(epoch, progress)
+        at = at.after(0.0, trained)
+        if checkpoint:
+            store(checkpoint, of, at, trained, at.best, learning.optimizer)
+    return learning.reader
+
+
+class _Learning:
+    """A reader in training, and what it learns from."""
+
+    def __init__(self, base: SentenceBase, recipe: Recipe, shelves: Sequence[Shelf], start: Path | None) -> None:
+        self.base, self.recipe, self.shelves, self.started = base, recipe, shelves, start is not None
+        self.reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
+        if start:
+            restart(self.reader, base, start)
+        heads, mix = [*self.reader.project.parameters(), *self.reader.weigh.parameters()], [self.reader.mix]
+        adapter = [p for p in self.reader.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": adapter, "peak": recipe.learning_rate},
+                {"params": heads, "peak": recipe.head_learning_rate},
+                {"params": mix, "peak": _MIX_RATE * recipe.head_learning_rate, "weight_decay": 0.0},
+            ],
+            weight_decay=0.01,
+        )
+
+    def epoch(self, number: int, progress: Progress) -> None:
+        """Mine wrong texts by what is known so far, and go through all questions once."""
+        torch.manual_seed(self.recipe.seed * 1000 + number)
+        draw = np.random.default_rng([self.recipe.seed, number])
+        steps = [
+            step
+            for shelf in self.shelves
+            for step in _steps(shelf, shelf.mine(self._nearest(shelf, number)), self.recipe.batch, draw)
+        ]
+        self.reader.train()
         losses: list[float] = []
         for n, at in enumerate(draw.permutation(len(steps))):
-            done = (epoch + n / len(steps)) / recipe.epochs
-            for group in optimizer.param_groups:
+            done = (number + n / len(steps)) / self.recipe.epochs
+            for group in self.optimizer.param_groups:
                 group["lr"] = group["peak"] * pace(done)
-            loss = _loss(base, reader, steps[at], draw)
-            optimizer.zero_grad()
+            with _half(self.base):
+                loss = _loss(self.base, self.reader, steps[at], draw)
+            self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            self.optimizer.step()
             losses.append(float(loss.detach()))
-            progress(f"epoch {epoch + 1}, loss {np.mean(losses[-100:]):.3f}", done)
-        if epoch + 1 < recipe.epochs:
-            mined = {shelf.name: shelf.mine(scores(base, reader, shelf)) for shelf in learnt}
-    return reader
+            progress(f"epoch {number + 1}, loss {np.mean(losses[-100:]):.3f}", done)
+
+    def _nearest(self, shelf: Shelf, number: int) -> Numbers:
+        """The texts near each question: under the bare encoder at first, and always where there are very many."""
+        if (number or self.started) and len(shelf.texts) <= _MINED_AMONG:
+            return ranked(self.base, self.reader, shelf, _LOOKED_AT)[0]
+        found: Numbers = np.argsort(-(shelf.bare_asked @ shelf.bare_texts.T), axis=1)[:, :_LOOKED_AT]
+        return found
 
 
-def scores(base: SentenceBase, reader: Reader, shelf: Shelf) -> Features:
-    """What a reader gives each text for each question: logits, (questions, texts)."""
+def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple[Numbers, Features]:
+    """The best texts for each question, best first, and their logits: both (questions, most or all texts).
+
+    Token by token are compared only those that the pooled vectors put among the first `most`.
+    """
     reader.eval()
-    with torch.inference_mode():
+    numbers, logits = [], []
+    with torch.inference_mode(), _half(base):
         texts = _read(base, reader, shelf.texts)
-        rows = []
-        for start in range(0, len(shelf.asked), 64):
-            part = slice(start, start + 64)
+        for start in range(0, len(shelf.asked), _ASKED):
+            part = slice(start, start + _ASKED)
             asked = _read(base, reader, [(q.text, surroundings(q)) for q in shelf.asked[part]])
             bare = torch.from_numpy(shelf.bare_asked[part] @ shelf.bare_texts.T).to(base.device)
-            rows.append(_score(reader, asked, texts, bare).cpu().numpy())
-    return np.concatenate(rows)
+            near = asked.pooled @ texts.pooled.T
+            first = (reader.mix[0] * near + reader.mix[1] * bare).topk(min(most, near.shape[1])).indices
+            compared = late(asked, Read(*(part[first] for part in texts)))
+            found = reader.score(near.gather(1, first), bare.gather(1, first), *compared)  # (questions, most)
+            scores, order = found.sort(dim=1, descending=True)
+            numbers.append(first.gather(1, order).cpu().numpy())
+            logits.append(scores.float().cpu().numpy())
+    return np.concatenate(numbers), np.concatenate(logits)
 
 
 def surroundings(question: Asked) -> str:
     """What is read beside a question: the customer's last messages and what else stands in this one."""
     return " ".join(part for part in (*question.thread[-2:], question.context) if part)
+
+
+def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean negative log-probability that a softmax over the candidates gives to any wanted one.
+
+    Args:
+        scores: (questions, candidates).
+        wanted: (questions, candidates), at least one true in each row.
+    """
+    right = torch.logsumexp(scores.masked_fill(~wanted, -torch.inf), dim=1)
+    return (torch.logsumexp(scores, dim=1) - right).mean()
 
 
 def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> Iterator[Step]:
@@ -152,38 +238,33 @@ def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> 
     ordered = sorted(order, key=lambda i: place[shelf.asked[i].group])
     for start in range(0, len(ordered), size):
         chosen = [int(i) for i in ordered[start : start + size]]
-        found: list[int] = []
+        right = [int(c) for i in chosen for c in draw.permutation(sorted(shelf.right[i]))[:_OWN]]
+        wrong = [c for i in chosen for c in shelf.misleading[i]]
         for i in chosen:
-            right = sorted(shelf.right[i])
-            found += [int(c) for c in draw.permutation(right)[:_OWN]]
-            found += shelf.misleading[i]
-        for i in chosen:
-            found += [int(c) for c in draw.permutation(mined[i])[:_MINED]]
+            wrong += [int(c) for c in draw.permutation(mined[i])[:_MINED]]
         around = list(dict.fromkeys(t for i in chosen for t in shelf.home[i]))
-        found += [int(c) for c in draw.permutation(around)]
-        yield Step(shelf, chosen, list(dict.fromkeys(found))[:_LIST])
+        wrong = [int(c) for c in draw.permutation(wrong)]  # what is cut off is any question's
+        candidates = list(dict.fromkeys([*right, *wrong, *(int(c) for c in draw.permutation(around))]))
+        yield Step(shelf, chosen, candidates[: max(_LIST, len(set(right)))])
 
 
 def _loss(base: SentenceBase, reader: Reader, step: Step, draw: np.random.Generator) -> torch.Tensor:
     shelf, device = step.shelf, base.device
     asked = [_as_typed(shelf.asked[i], draw) for i in step.chosen]
     texts = [shelf.texts[c] for c in step.candidates]
-    pooled, tokens, weights = _read(base, reader, [*asked, *texts])
-    n = len(asked)
+    n, whole = len(asked), _read(base, reader, [*asked, *texts])
+    questions, candidates = Read(*(part[:n] for part in whole)), Read(*(part[n:] for part in whole))
     bare = torch.from_numpy(shelf.bare_asked[step.chosen] @ shelf.bare_texts[step.candidates].T).to(device)
-    found = _score(reader, (pooled[:n], tokens[:n], weights[:n]), (pooled[n:], tokens[n:], weights[n:]), bare)
+    found = reader.score(questions.pooled @ candidates.pooled.T, bare, *late(questions, candidates))
     aside = torch.tensor([[c in shelf.aside[i] for c in step.candidates] for i in step.chosen], device=device)
     listed = torch.cat([found.masked_fill(aside, -1e4), torch.zeros(n, 1, device=device)], dim=1)
     wanted = [[c in shelf.right[i] for c in step.candidates] + [not shelf.right[i]] for i in step.chosen]
     return contrast(listed, torch.tensor(wanted, device=device))
 
 
-Read = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-def _score(reader: Reader, asked: Read, texts: Read, bare: torch.Tensor) -> torch.Tensor:
-    near, by_token = asked[0] @ texts[0].T, late(asked[1], asked[2], texts[1])
-    return reader.mix[0] * near + reader.mix[1] * bare + reader.mix[2] * by_token + reader.mix[3]
+def _half(base: SentenceBase) -> torch.autocast:
+    """In bfloat16 where the processor has it; one block a step, so that the weights are cast once."""
+    return torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device))
 
 
 def _read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> Read:
@@ -191,14 +272,11 @@ def _read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> Read:
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     parts: list[Read] = []
     for start in range(0, len(order), _PART):
-        batch = tokenized(base, [pairs[i] for i in order[start : start + _PART]])
-        with torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device)):
-            parts.append(reader(batch))
-    longest = max(tokens.shape[1] for _, tokens, _ in parts)
-    padded = [(p, _pad(t, longest), _pad(w[..., None], longest)[..., 0]) for p, t, w in parts]
+        parts.append(reader(tokenized(base, [pairs[i] for i in order[start : start + _PART]])))
+    longest = max(part.tokens.shape[1] for part in parts)
+    padded = [(p, _pad(t, longest), *(_pad(w[..., None], longest)[..., 0] for w in ws)) for p, t, *ws in parts]
     back = torch.tensor(np.argsort(order), device=base.device)
-    pooled, tokens, weights = (torch.cat(same)[back] for same in zip(*padded, strict=True))
-    return pooled, tokens, weights
+    return Read(*(torch.cat(same)[back] for same in zip(*padded, strict=True)))
 
 
 def _pad(tensor: torch.Tensor, length: int) -> torch.Tensor:
@@ -227,6 +305,15 @@ def _misspelt(text: str, draw: np.random.Generator) -> str:
         )
         words[i] = slips[int(draw.integers(len(slips)))]
     return " ".join(words)
+
+
+def _sum_of(shelves: Sequence[Judged]) -> int:
+    """A checksum over all that is learnt from."""
+    found = 0
+    for shelf in shelves:
+        plain = [asdict(text) for text in shelf.texts] + [asdict(q) for q in (*shelf.questions, *shelf.train)]
+        found = zlib.crc32(json.dumps(plain, default=sorted).encode(), found)
+    return found
 
 
 def _document(identifier: str) -> str:

@@ -215,17 +215,6 @@ def save_adapter(network: Any, base: Base, folder: Path) -> None:
         path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 
 
-def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-probability that a softmax over the candidates gives to any wanted one.
-
-    Args:
-        scores: (questions, candidates).
-        wanted: (questions, candidates), at least one true in each row.
-    """
-    right = torch.logsumexp(scores.masked_fill(~wanted, -torch.inf), dim=1)
-    return (torch.logsumexp(scores, dim=1) - right).mean()
-
-
 def contrastive(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Supervised contrastive loss of a batch (Khosla et al. 2020, equation 2); 0 where no label stands twice.
 

@@ -188,7 +188,7 @@ class Domain(_Frozen):
     encoder: str
     audiences: dict[str, Audience]
     slots: dict[str, Slot] = Field(default_factory=dict)
-    synonyms: tuple[tuple[str, ...], ...] = ()
+    evidence_risk: float = Field(0.5, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
     fields: dict[str, LabelField]
     formats: dict[str, ReplyFormat]
     folder: Path = Field(exclude=True)

@@ -17,7 +17,6 @@ from evals.pipelines import Pipelines, request_for
 from evals.recorded import Recorded
 from evals.run import Result, caller_of, reader
 from evals.score import Said, mark
-from retrieval.instants import parse_instant
 from service.ticket import scrub
 
 Asked = tuple[Arm, Case]
@@ -46,8 +45,6 @@ class Comparison:
         """
         bound = self._bound()
         wanted = [(arm, case) for arm in arms for case in cases]
-        if any(self.answers.get(key(case, arm, bound)) is None for arm, case in wanted):
-            self._warm(cases)
         return [self._known(arm, case, bound) for arm, case in track(wanted)]
 
     def _known(self, arm: Arm, case: Case, bound: str) -> Answered:
@@ -99,21 +96,13 @@ class Comparison:
             cpu_seconds=round(cpu_seconds + sum(c.cpu_seconds for c in before), 4),
         )
 
-    def _warm(self, cases: Sequence[Case]) -> None:
-        """Embed what documents say before anybody is timed, so that the first arm does not pay for all."""
-        services = self.pipelines.services
-        for audiences, as_of in sorted({(c.audiences, c.as_of) for c in cases}):
-            moment = parse_instant(as_of, services.domain.zone)
-            view = services.catalog.view(services.domain.readable_by(audiences), moment)
-            services.pipeline.selector.warm(view, lambda: False)
-
     def _bound(self) -> str:
         services = self.pipelines.services
         return bound_to(
             services.domain.folder,
             services.encoder.fingerprint,
             services.pipeline.labelling.current().id,
-            services.pipeline.selector.relevance.name,
+            services.pipeline.selector.reader.fingerprint,
             self.pipelines.chat.name if self.pipelines.chat else "",
             str(services.settings.llm_max_tokens),
         )

@@ -10,7 +10,6 @@ from evals.score import holds
 from retrieval.catalog import Catalog
 from retrieval.evidence import Finding, Selector
 from retrieval.questions import Question
-from retrieval.retriever import Hit
 from retrieval.slots import Slots
 from retrieval.units import Unit, units_of
 from retrieval.versions import View
@@ -23,7 +22,7 @@ class OracleSelector(Selector):
     """
 
     def __init__(self, real: Selector, catalog: Catalog, case: Case) -> None:
-        self.relevance = real.relevance
+        self.readings = real.readings
         self._catalog, self._case = catalog, case
         self._asked: Question | None = None
 
@@ -42,7 +41,7 @@ class OracleSelector(Selector):
             for version in view.versions
             if version.doc_id in fact.docs
             for passage in self._catalog.passages(version.content)
-            for unit in units_of(Hit(passage, version, 1.0))
+            for unit in units_of(version, passage)
         ]
         chosen: list[Unit] = []
         missing = set(fact.values)

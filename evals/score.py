@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
-from retrieval.figures import APART, unstated
+from retrieval.figures import APART, CURRENCIES, Figure, figure_of, figures, in_digits, unstated
 from service.compose import Draft
 from service.reply import Reply
 
 _MARK = re.compile(r"\[\d+\]")
+_ITEM = re.compile(r"^[ \t]*(?:[-*•+]|#+|(\d+)(?:[.)]|(?=\t)))[ \t]+", re.M)  # the mark of a list item or heading
+# Ends of sentences, cells and paragraphs, and citation marks: no value continues across them.
+_END = re.compile(r"""[.!?…]["”’')*_]*(?=\s|$)|[;|\t]|\n\s*\n|""" + _MARK.pattern)
+_WORD = re.compile(r"\d{4}-\d{2}-\d{2}(?!\w)|\w+(?:[.,:]\w+)*|[%€$£|]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +122,47 @@ def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
 
 
 def _stated(fact: Fact, said: Said) -> bool:
-    cited = " ".join(q.text for q in said.quotes if q.doc_id in fact.docs)
+    cited = APART.join(q.text for q in said.quotes if q.doc_id in fact.docs)
     return all(holds(said.text, value) and holds(cited, value) for value in fact.values)
 
 
 def holds(text: str, value: str) -> bool:
-    """Does the text hold the value as a whole: `14 days` is not in `114 days`, nor is `5` in the mark `[5]`."""
-    wanted = r"\s+".join(re.escape(part) for part in value.split())
-    return re.search(rf"(?<![\w.,]){wanted}(?!\w|[.,]\d)", _MARK.sub(" ", text), re.I) is not None
+    """Whether the text states the value as a whole, in any spelling.
+
+    The words and numbers of the value must follow each other in one sentence or table cell, whatever punctuation is
+    between them: `Day: 18` is `day 18`, but `5 | business days` is not `5 business days`. Spelt-out numbers and dates
+    are equal to those in digits, and working days to business days. A value that is one figure and nothing else may
+    also be written in another form: `30-day` is `30 days`, `13.5 EUR` is `13.50`. But `14 days` is not in `114 days` or
+    `14 business days`, nor is `5` in the mark `[5]`. No text states an empty value.
+    """
+    figure = figure_of(value)
+    if figure and any(_is_equal(figure, other) for other in figures(_cut(in_digits(text)))):
+        return True
+    # As written first: only there is `June 2026` part of `30 June 2026`.
+    return _follows(text, value) or _follows(in_digits(text), in_digits(value))
+
+
+def _follows(text: str, value: str) -> bool:
+    """Whether the words of the value follow each other in the text."""
+    wanted = _in_a_line(value)
+    return bool(wanted) and f" {wanted} " in f" {_in_a_line(text)} "
+
+
+def _in_a_line(text: str) -> str:
+    """The words of a text with single spaces between them, and one `|` wherever the text is cut."""
+    words = " ".join(_WORD.findall(_cut(text))).casefold()
+    return re.sub(r"(?:\| ?)+", "| ", words).strip("| ")
+
+
+def _cut(text: str) -> str:
+    """The text with a cut at the end of each sentence, cell and list item, so that nothing is joined across it."""
+    return _END.sub(APART, _ITEM.sub(rf"{APART}\1{APART}", text))
+
+
+def _is_equal(wanted: Figure, stated: Figure) -> bool:
+    """A bare amount, such as `13.50`, may have a currency; any other bare number counts something else."""
+    same_unit = wanted.unit == stated.unit if wanted.unit else stated.unit in CURRENCIES
+    return same_unit and wanted.value == stated.value
 
 
 def _invented(case: Case, said: Said) -> bool:

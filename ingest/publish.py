@@ -23,7 +23,9 @@ from ingest.limits import DEFAULTS, Limits
 from retrieval.catalog import Catalog
 from retrieval.contents import Draft, Published
 from retrieval.dense import DenseIndex, settled, unsettle
-from retrieval.recorder import Erased, Recorder, alone, writing
+from retrieval.readings import Reader, made
+from retrieval.readings import load as load_readings
+from retrieval.recorder import Derived, Erased, Recorder, alone, writing
 from retrieval.upkeep import Upkeep
 from retrieval.vectors import Vectors, load
 from retrieval.versions import History, Version
@@ -40,18 +42,19 @@ class Publisher:
     catalog: Catalog
     dense: DenseIndex
     embedder: Embeddings
+    reader: Reader
     limits: Limits = DEFAULTS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def recorder(self) -> Recorder:
         """Writes the catalog."""
-        return Recorder(self.domain, self.dense.encoder)
+        return Recorder(self.domain, self.dense.encoder, self.reader.name)
 
     @property
     def upkeep(self) -> Upkeep:
         """Looks after the indexes; take a `turn` while it works."""
-        return Upkeep(self.engine, self.catalog, self.dense, self.embedder)
+        return Upkeep(self.engine, self.catalog, self.dense, self.embedder, self.reader)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -74,17 +77,16 @@ class Publisher:
             InvalidInput: the file, its metadata or its dates; see `ingest.readers` and `Recorder.resolve`.
         """
         draft = drafted(submission, self.domain, self.limits)
-        vectors = self._vectors(draft)
+        # Models run before the turn, so that other publishers do not wait for them, and only for a new version.
+        *_, same = self._resolved(draft, submission, held)
+        derived = self._derived(draft) if same is None else None
         with self.turn():
             dated, audience, same = self._resolved(draft, submission, held)
             if same is None:
-                self._index(dated.content, audience, vectors)
+                # Nothing is derived yet if the equal version was purged or replaced since: rare, so others wait.
+                return self._publish_version(dated, audience, derived or self._derived(draft), actor, within)
             with writing(self.engine) as tx:
-                if same is None:
-                    published = self.recorder.publish(tx, dated, audience, vectors, actor)
-                    settled(tx, [dated.content])
-                else:
-                    published = _unchanged(same, dated, self.catalog.head())
+                published = _unchanged(same, dated, self.catalog.head())
                 if within:
                     within(tx, published)
         return published
@@ -128,6 +130,18 @@ class Publisher:
             self.upkeep.settle()
         return erased
 
+    def _publish_version(
+        self, draft: Draft, audience: frozenset[str], derived: Derived, actor: str, within: Within | None
+    ) -> Published:
+        """Write a new version to the dense index, then to the catalog."""
+        self._index(draft.content, audience, derived.vectors)
+        with writing(self.engine) as tx:
+            published = self.recorder.publish(tx, draft, audience, derived, actor)
+            settled(tx, [draft.content])
+            if within:
+                within(tx, published)
+        return published
+
     def _resolved(
         self, draft: Draft, submission: Submission, held: frozenset[str]
     ) -> tuple[Draft, frozenset[str], Version | None]:
@@ -152,12 +166,15 @@ class Publisher:
                 return replace(draft, effective_from=version.effective_from)
         return draft
 
-    def _vectors(self, draft: Draft) -> Vectors:
-        """The embeddings of the passages, (passages, dimensions); those of a known content are kept."""
+    def _derived(self, draft: Draft) -> Derived:
+        """Embeddings and readings of a draft; the models compute only what the database does not hold yet."""
         with self.engine.connect() as connection:
-            known = load(connection, self.dense.encoder, draft.content)
-        if known is not None:
-            return known
+            vectors = load(connection, self.dense.encoder, draft.content)
+            known = load_readings(connection, self.reader.name, draft.content, draft.title)
+        return Derived(self._embedded(draft) if vectors is None else vectors, made(self.reader, draft, known))
+
+    def _embedded(self, draft: Draft) -> Vectors:
+        """The embeddings of the passages: (passages, dimensions)."""
         return np.asarray(self.embedder.embed_documents([p.in_context for p in draft.passages()]), dtype=np.float32)
 
     def _index(self, content: str, audience: frozenset[str], vectors: Vectors) -> None:

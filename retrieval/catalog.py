@@ -54,6 +54,11 @@ class Catalog:
         """Have `forget` called whenever words were erased, here or by another replica: it drops what it derived."""
         self._forgetters.append(forget)
 
+    def forget(self) -> None:
+        """Drop every cache of words and what was derived from them; later calls read the database again."""
+        with self._lock:
+            self._forget()
+
     def reading(
         self, take: Callable[[], View], read: Callable[[View], Result], keep: Callable[[Result], None] = lambda _: None
     ) -> Result:

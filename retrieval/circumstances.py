@@ -38,11 +38,6 @@ class Circumstances:
         self._read = lru_cache(maxsize=_MOST_KEPT)(self._read_unit)
         re.purge()  # patterns are made of table cells, see `_named_in_tables`
 
-    def keep(self, units: Sequence[Unit]) -> None:
-        """Read units before anybody asks for them."""
-        for unit in units:
-            self._read(unit.text, unit.cells)
-
     def wanted(self, asked: Question, given: Slots, units: Sequence[Unit]) -> Slots:
         """What is known of the slots: the question's own words come before ticket and context (`given`)."""
         own = slots_in(asked.text, self._domain)

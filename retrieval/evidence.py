@@ -1,40 +1,34 @@
-"""From a question to what answers it in a view: sentences and table rows, with a sufficiency score.
+"""From a question to what answers it in a view: sentences and table rows, with the probability that they do.
 
-Passages are found, their units ranked, and of these as many told as the question needs. What contradicts what is said,
-and nothing settles, is told instead; what turns on something that nobody gave is asked for.
+Passages are found, the reader judges their units, and of these as many are told as the question needs. What contradicts
+what is said, and nothing settles, is told instead; what turns on something that nobody gave is asked for.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from domains.spec import Domain
 from retrieval.circumstances import Circumstances
 from retrieval.contradiction import rivals, settled
-from retrieval.coverage import Coverage
-from retrieval.lexical import LexicalIndex
 from retrieval.questions import Question
-from retrieval.ranking import Ranker
-from retrieval.relevance import Relevance
+from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots
-from retrieval.units import Unit, follows, forget_units, in_full, is_item, units_of
+from retrieval.units import Unit, forget_units, in_full, steps_with, units_of
 from retrieval.versions import View
-from retrieval.wording import Wording
 
-# Chosen on the development cases; `formfact evals run --cases dev` gives their effect.
-_CLOSE = 0.08  # how near the best unit another must come to be said beside it
-_NEAR = 0.32  # … and to count as contradicting it
+# Chosen on the development cases; docs/answers.md has their effect.
+_AS_WELL = 0.8  # share of the best unit's probability from which on another is told beside it
+_RIVAL = 0.4  # … from which on it counts as contradicting it
 _SAME_SUBJECT = 0.7  # cosine from which on two units speak of the same thing
 _HITS = 30  # passages whose units are looked at
 _MOST_UNITS = 3
 _MOST_ROWS = 6
 _MOST_STEPS = 9
-
-_HOW_TO = re.compile(r"\bhow (do|can|to|would|should)\b|\bsteps?\b|\bwhere (do|can) (i|we)\b", re.I)
-_CONDITION = re.compile(r"^(except|however|but|unless|only|this does not|exceptions?|otherwise|not included)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,8 @@ class Finding:
     """What was found for one question.
 
     `units` answer it (empty: nothing does), `ask` names the slots on which the answer turns and that nobody gave,
-    `conflict` holds units that contradict each other and that nothing settles, `score` is 0..1.
+    `conflict` holds units that contradict each other and that nothing settles, `score` is the probability that the best
+    unit answers, 0..1.
     """
 
     question: Question
@@ -62,102 +57,102 @@ class Selector:
     Args:
         domain: its slots.
         retriever: finds the passages.
-        lexical: gives the term statistics of the view.
-        relevance: compares questions and units as wholes.
-        wording: compares them word by word.
+        readings: of their units.
     """
 
-    def __init__(
-        self, domain: Domain, retriever: Retriever, lexical: LexicalIndex, relevance: Relevance, wording: Wording
-    ) -> None:
-        self._retriever = retriever
-        self.relevance = relevance
-        self._coverage = Coverage(wording, lexical, retriever.catalog)
+    def __init__(self, domain: Domain, retriever: Retriever, readings: Readings) -> None:
+        self._retriever, self.readings = retriever, readings
         self._circumstances = Circumstances(domain)
-        self._ranker = Ranker(relevance, self._coverage, self._circumstances)
-        for kept in (relevance, wording, self._coverage, self._circumstances):
-            retriever.catalog.on_erased(kept.forget)
-        retriever.catalog.on_erased(forget_units)
+        for forget in (readings.forget, self._circumstances.forget, forget_units):
+            retriever.catalog.on_erased(forget)
+
+    @property
+    def reader(self) -> Reader:
+        """Judges which units answer."""
+        return self.readings.reader
 
     def select(self, view: View, question: Question, given: Slots) -> Finding:
-        """What answers a question among what the caller may read; `given` is what ticket and context say of the slots.
+        """What answers a question among what the caller may read; `given` is what ticket and context say of slots."""
+        hits = self.hits(view, question)
+        return replace(self._found(question, hits, given), hits=hits)
 
-        The finding holds the question as it was asked: a mended word is a word of some document.
-        """
-        mended = replace(question, text=self._coverage.mended(view, question.text))
-        expanded = self._coverage.expanded(mended.text)
-        hits = self._retriever.search(view, mended.text, mended.context, expanded, _HITS)
-        return replace(self._found(view, mended, hits, given), question=question, hits=hits)
+    def hits(self, view: View, question: Question) -> tuple[Hit, ...]:
+        """The passages whose units are looked at."""
+        return self._retriever.search(view, question.text, question.context, _HITS)
 
-    def warm(self, view: View, stop: Callable[[], bool]) -> None:
-        """Read and embed the units of a view until told to stop, so that the first replies need not wait for that.
+    def units(self, asked: Question, hits: Sequence[Hit], given: Slots) -> list[Unit]:
+        """The units of passages with the probability that they answer, best first."""
+        return self._ranked(asked, hits, given)[0]
 
-        Raises:
-            StaleView: words of the view were erased meanwhile.
-        """
-        for content, versions in view.by_content.items():
-            if stop():
-                return
-            hits = [Hit(passage, versions[0], 0.0) for passage in self._retriever.catalog.passages(content)]
-            units = [unit for hit in hits for unit in units_of(hit)]
-            self.relevance.keep([unit.in_context for unit in units])
-            self._coverage.keep(units)
-            self._circumstances.keep(units)
-            self._retriever.catalog.confirm(view)
-
-    def units(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots | None = None) -> list[Unit]:
-        """The units of passages that say anything to the question, best first."""
-        return self._ranked(view, asked, hits, given or {})[0]
-
-    def _ranked(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
+    def _ranked(self, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
         """The units, and what is known of the slots."""
-        units = [u for hit in hits for u in units_of(hit) if u.states]
+        units = [u for hit in hits for u in units_of(hit.version, hit.passage) if u.states]
+        if not units:
+            return [], given
         wanted = self._circumstances.wanted(asked, given, units)
-        return self._ranker.rank(view, asked, wanted, units), wanted
+        scores = self.reader.judge((asked.text, asked.context), self.readings.of(units))
+        fits = self._circumstances.fits(units, wanted)
+        judged = [
+            replace(unit, score=round(float(score), 4))
+            for unit, score, fit in zip(units, scores, fits, strict=True)
+            if not fit.wrong
+        ]
+        return sorted(judged, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start)), wanted
 
-    def _found(self, view: View, asked: Question, hits: Sequence[Hit], given: Slots) -> Finding:
-        ranked, wanted = self._ranked(view, asked, hits, given)
+    def _found(self, asked: Question, hits: Sequence[Hit], given: Slots) -> Finding:
+        ranked, wanted = self._ranked(asked, hits, given)
         score = ranked[0].score if ranked else 0.0
-        if score < self.relevance.scale.sufficient:
+        if score < self.reader.sufficient:
             return Finding(asked, (), score)
-        left = settled(ranked, _NEAR)
+        left = settled(ranked, (1 - _RIVAL) * score, self._alike)
+        if left[0].score < self.reader.sufficient:  # what contradicts the best need not answer
+            return Finding(asked, (), left[0].score)
         if conflict := self._contradiction(left):
             return Finding(asked, (), score, conflict=in_full(conflict))
-        return self._rows(asked, left, wanted) if left[0].is_row else _prose(asked, left)
+        return self._rows(asked, left, wanted) if left[0].is_row else self._prose(asked, left)
 
     def _rows(self, asked: Question, ranked: Sequence[Unit], wanted: Slots) -> Finding:
         """A table row answers, together with those that differ from it only in what nobody gave."""
         best = ranked[0]
-        same = [u for u in ranked if u.is_row and u.passage.content == best.passage.content]
-        alike = [u for u in same if u.heading == best.heading and u.covered >= best.covered]
+        alike = [u for u in self._as_well(ranked) if u.is_row and _same_table(u, best)]
         open_slots = self._circumstances.open(alike, wanted)
         if len(alike) > _MOST_ROWS and open_slots:
             return Finding(asked, (), best.score, ask=open_slots)
         if not open_slots:
-            alike = [u for u in alike if u.score >= best.score - _CLOSE / 2][:2]
+            alike = alike[:2]
         return Finding(asked, tuple(sorted(alike[:_MOST_ROWS], key=lambda u: u.start)), best.score)
+
+    def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
+        """The best sentence and those that answer as well; or the numbered steps of which it is one."""
+        best = ranked[0]
+        if steps := steps_with(best, _MOST_STEPS):
+            return Finding(asked, steps, best.score)
+        near = self._as_well(ranked)[:_MOST_UNITS]
+        # The best document first; within a document in its own order.
+        documents = list(dict.fromkeys(u.version.doc_id for u in near))
+        told = sorted(near, key=lambda u: (documents.index(u.version.doc_id), u.start))
+        return Finding(asked, in_full(told), best.score)
+
+    def _as_well(self, ranked: Sequence[Unit]) -> list[Unit]:
+        """The units that answer, nearly as surely as the best one."""
+        return [u for u in ranked if u.score >= max(self.reader.sufficient, _AS_WELL * ranked[0].score)]
 
     def _contradiction(self, ranked: Sequence[Unit]) -> tuple[Unit, ...]:
         """The best unit and one of equal standing and of the same subject that contradicts it, or nothing."""
         best = ranked[0]
         for other in ranked[1:]:
-            if other.score < best.score - _NEAR:
+            if other.score < _RIVAL * best.score:
                 break
             equal = other.version.precedence == best.version.precedence and rivals(best.whole, other.whole)
-            if equal and self.relevance.alike(best.text, other.text) >= _SAME_SUBJECT:
+            if equal and self._alike(best, other):
                 return (best, other)
         return ()
 
+    def _alike(self, one: Unit, other: Unit) -> bool:
+        """Whether two units are about the same subject, by their cosine under the bare encoder."""
+        vectors = np.asarray(self._retriever.embedder.embed_documents([one.text, other.text]), dtype=np.float32)
+        return float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT
 
-def _prose(asked: Question, ranked: Sequence[Unit]) -> Finding:
-    """The best sentence, those nearly as good, a condition that follows; or all the steps."""
-    best = ranked[0]
-    lines = [u for u in ranked if u.passage.key == best.passage.key and u.heading == best.heading and not u.is_row]
-    if _HOW_TO.search(asked.text) and len(steps := [u for u in lines if is_item(u)]) > 1 and is_item(best):
-        return Finding(asked, tuple(sorted(steps, key=lambda u: u.start)[:_MOST_STEPS]), best.score)
-    near = [u for u in ranked if u.score >= best.score - _CLOSE][:_MOST_UNITS]
-    after = [u for u in lines if u not in near and _CONDITION.match(u.text) and follows(u, near)]
-    # The best document first; within a document in its own order.
-    documents = list(dict.fromkeys(u.version.doc_id for u in near))
-    told = sorted({*near, *after[:1]}, key=lambda u: (documents.index(u.version.doc_id), u.start))
-    return Finding(asked, in_full(told), best.score)
+
+def _same_table(one: Unit, other: Unit) -> bool:
+    return one.passage.content == other.passage.content and one.heading == other.heading

@@ -1,7 +1,7 @@
 """The figures of a text, in one spelling: `1,000` and `1k`, `thirty days` and `30 days`, dates however written.
 
-What a figure counts is kept beside it, so that thirty days are not thirty users. A figure that stands bare, as in a
-table whose column names the unit, may be anything.
+A figure keeps its unit, so that thirty days are not thirty users, and business days are not days. A bare figure, as in
+a table whose column names the unit, may count anything.
 """
 
 from __future__ import annotations
@@ -19,34 +19,45 @@ _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 _DECADES = "twenty thirty forty fifty sixty seventy eighty ninety"
 _YEAR = "january february march april may june july august september october november december"
 _WORDS = {word: n for n, word in enumerate(f"{_ONES} {_TEENS}".split())}
+_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
 _TENS = {word: 10 * n for n, word in enumerate(_DECADES.split(), start=2)}
 _MONTHS = tuple(_YEAR.split())
 _MONTH = rf"(?P<month>{'|'.join(f'{m[:3]}(?:{m[3:]})?' if m != 'may' else m for m in _MONTHS)})\.?"
 _DATES = (
     re.compile(r"\b(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})\b"),
-    re.compile(rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH},? (?P<y>\d{{4}})\b", re.I),
-    re.compile(rf"\b{_MONTH} (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}})\b", re.I),
+    re.compile(rf"\b(?:the )?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH},? (?P<y>\d{{4}})\b", re.I),
+    re.compile(rf"\b{_MONTH} (?:the )?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}})\b", re.I),
 )
 _UNITS = {
     "eur": "EUR", "euro": "EUR", "€": "EUR", "usd": "USD", "dollar": "USD", "$": "USD", "gbp": "GBP", "pound": "GBP",
     "£": "GBP", "%": "%", "percent": "%", "per cent": "%",
 }  # fmt: skip
-_COUNTED = "minute hour day week month year user seat guest file signer envelope request call page attempt"
-_UNITS |= {word: word for word in (*_COUNTED.split(), "kb", "mb", "gb", "tb")}
+CURRENCIES = frozenset({"EUR", "USD", "GBP"})
+_TIMES = ("minute", "hour", "day", "week", "month", "year")
+_COUNTED = "user seat guest file signer envelope request call page attempt"
+_UNITS |= {word: word for word in (*_TIMES, *_COUNTED.split(), "kb", "mb", "gb", "tb")}
 _UNIT = "|".join(sorted((re.escape(u) + ("s?" if u.isalpha() and len(u) > 2 else "") for u in _UNITS), key=len)[::-1])
 _TEN = rf"(?:{'|'.join(_TENS)})"
-_SPELT = rf"(?:{_TEN}(?:[- ](?:{'|'.join(list(_WORDS)[1:10])}))?|{'|'.join(sorted(list(_WORDS)[2:], key=len)[::-1])})"
+_SMALL = rf"(?:{_TEN}(?:[- ](?:{'|'.join(list(_WORDS)[1:10])}))?|{'|'.join(sorted(list(_WORDS)[2:], key=len)[::-1])})"
+_SCALE = rf"(?:[- ](?:{'|'.join(_SCALES)}))"
+_ANY = rf"(?:one|{_SMALL})"
+# Whole words only: no `ten` in `tenant`. With hundreds and thousands: no `twenty days` in `a hundred and twenty days`.
+# The repetitions are bounded, so that no text makes a number of unlimited size.
+_SPELT = rf"(?:(?:(?<!half )a|{_ANY}){_SCALE}{{1,2}}(?:(?: and)?[- ]{_ANY}{_SCALE}{{0,2}}){{0,6}}|{_SMALL})\b"
 _NUMBER = rf"\d{{1,3}}(?:[, \u00a0\u202f]\d{{3}})+(?:\.\d+)?|\d+(?:[.:]\d+)*|{_SPELT}"
 _FIGURE = re.compile(
     rf"(?<![\w.])(?P<before>[€$£]|(?:eur|usd|gbp)\s)?\s?(?P<n>{_NUMBER})(?P<k>k\b)?"
-    rf"(?:[\s\u00a0-]?(?:business |working |calendar )?(?P<unit>{_UNIT})(?!\w))?",
+    rf"(?:[\s\u00a0-]?(?:(?P<kind>business|working|calendar)[\s-])?(?P<unit>{_UNIT})(?!\w))?",
     re.I,
 )
+_IN_WORDS = re.compile(rf"(?<![\w.]){_SPELT}", re.I)
+_WORKING = re.compile(rf"\bworking(?=[\s-](?:{'|'.join(_TIMES)})s?\b)", re.I)
+_CALENDAR = re.compile(r"\bcalendar[\s-](?=days?\b)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number with what it counts (empty: nobody says), or a date in ISO 8601."""
+    """A number with its unit (`day`, `business day`, `EUR`; empty if the text names none), or a date in ISO 8601."""
 
     value: str
     unit: str = ""
@@ -61,6 +72,27 @@ def figures(text: str) -> frozenset[Figure]:
     return frozenset([*found, *_counted(text)])
 
 
+def figure_of(text: str) -> Figure | None:
+    """The figure that makes up the whole text, such as `13.50` or `30 days`; None if there is anything else in it."""
+    text = text.strip()
+    for pattern in _DATES:
+        if match := pattern.fullmatch(text):
+            return Figure(_iso(match), DATE)
+    match = _FIGURE.fullmatch(text)
+    return _figure(match) if match else None
+
+
+def in_digits(text: str) -> str:
+    """The text with dates in ISO 8601, number words as digits, and one name for business days and for days.
+
+    Decimals stay as they are written: `12.00` is a price, and `12 months` must not become equal to it.
+    """
+    for pattern in _DATES:
+        text = pattern.sub(_iso, text)
+    text = _IN_WORDS.sub(lambda match: _value(match[0], False), text)
+    return _CALENDAR.sub("", _WORKING.sub("business", text))
+
+
 def unstated(claim: str, quotes: str) -> frozenset[Figure]:
     """The figures of a claim that the quotes do not state: another number, or the number of something else."""
     stated = figures(quotes)
@@ -73,21 +105,40 @@ def unstated(claim: str, quotes: str) -> frozenset[Figure]:
     )
 
 
+def unit_of(word: str) -> str:
+    """What a word counts, in one spelling: `days` is `day`; empty where it is no unit."""
+    return _UNITS.get(word.casefold()) or _UNITS.get(word.casefold().removesuffix("s"), "")
+
+
 def _counted(text: str) -> Iterator[Figure]:
-    for match in _FIGURE.finditer(text):
-        unit = (match["before"] or match["unit"] or "").strip().casefold()
-        yield Figure(_value(match["n"], bool(match["k"])), _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"), ""))
+    return (_figure(match) for match in _FIGURE.finditer(text))
+
+
+def _figure(match: re.Match[str]) -> Figure:
+    unit = unit_of((match["before"] or match["unit"] or "").strip())
+    # Only times have business and calendar kinds: `5 Business users` are users, of a plan with that name.
+    if unit in _TIMES and (match["kind"] or "").casefold() in ("business", "working"):
+        unit = f"business {unit}"
+    return Figure(_value(match["n"], bool(match["k"])), unit)
 
 
 def _value(number: str, thousand: bool) -> str:
     if ":" in number or number.count(".") > 1:  # a time, or a version
         return number
-    if number[0].isalpha():
-        parts = re.split(r"[- ]", number.casefold())
-        value = Decimal(sum(_WORDS.get(p, 0) + _TENS.get(p, 0) for p in parts))
-    else:
-        value = Decimal(re.sub(r"[,\s\u00a0\u202f]", "", number))
+    value = _spelt_value(number) if number[0].isalpha() else Decimal(re.sub(r"[,\s\u00a0\u202f]", "", number))
     return f"{(value * (1000 if thousand else 1)).normalize():f}"
+
+
+def _spelt_value(number: str) -> Decimal:
+    """The value of a number in words: `two thousand five hundred and twenty` is 2520."""
+    total = group = 0
+    for word in re.split(r"[- ]", number.casefold()):
+        scale = _SCALES.get(word, 1)
+        if scale > 100:  # a thousand closes a group of hundreds, tens and ones
+            total, group = (total + group * scale) if group else total * scale, 0
+        else:
+            group = group * scale + (1 if word == "a" else _WORDS.get(word, 0) + _TENS.get(word, 0))
+    return Decimal(total + group)
 
 
 def _iso(match: re.Match[str]) -> str:

@@ -68,7 +68,6 @@ class Question:
 
     text: str
     context: str = ""
-    leans: bool = False  # it says little without its context: "And for a year?"
     repeated: bool = False  # it was asked earlier in the thread, and what was said since changes it
 
 
@@ -163,6 +162,5 @@ def _in_context(question: str, subject: str, parts: Sequence[str], asked: Sequen
         told = [p for p in told if p not in asked]
     before = " ".join(told[-_BEFORE:])
     on_thread = bool(earlier) and (len(tokens(question)) < 3 or _LEANS.search(question) is not None)
-    on_before = bool(before) and stands_for
     context = " ".join(part for part in (earlier if on_thread else "", subject, before) if part)
-    return Question(question, context[:_LONGEST], on_thread or on_before)
+    return Question(question, context[-_LONGEST:])

@@ -17,12 +17,12 @@ from filelock import FileLock
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, text
 
 from domains.spec import Domain, InvalidInput
-from retrieval import tables
+from retrieval import readings, tables, vectors
 from retrieval.contents import Draft, Published
 from retrieval.instants import now
 from retrieval.lexical import LexicalIndex, tokens
 from retrieval.timeline import PURGED
-from retrieval.vectors import Vectors, keep
+from retrieval.vectors import Vectors
 from retrieval.versions import History, Version
 
 # PostgreSQL's advisory locks: of those who write the catalog, and of those who publish from reading to indexing.
@@ -38,6 +38,14 @@ class Erased:
     shared: tuple[str, ...]
     passages: int
     sources: int
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What models make of a draft before it is written: embeddings of its passages, readings of its units."""
+
+    vectors: Vectors
+    readings: readings.ByPlace
 
 
 @contextmanager
@@ -71,10 +79,12 @@ class Recorder:
     Args:
         domain: says which audiences exist and which of them include which.
         encoder: name under which embeddings are stored, see `Encoder.fingerprint`.
+        reader: name under which readings are stored, see `Reader.name`.
     """
 
     domain: Domain
     encoder: str
+    reader: str
 
     def resolve(self, draft: Draft, history: History, held: frozenset[str]) -> tuple[frozenset[str], Version | None]:
         """Settle the audience of a draft, and find the version that it equals, if any.
@@ -104,14 +114,14 @@ class Recorder:
         return audience, same
 
     def publish(
-        self, tx: Connection, draft: Draft, audience: frozenset[str], vectors: Vectors, actor: str
+        self, tx: Connection, draft: Draft, audience: frozenset[str], derived: Derived, actor: str
     ) -> Published:
-        """Write a version, its text, passages, postings and embeddings."""
+        """Write a version, its text, passages, postings, embeddings and readings."""
         log = tables.revisions  # its numbers outlive a purge, so that a citation never comes to mean another text
         last = tx.execute(select(func.max(log.c.version)).where(log.c.doc_id == draft.doc_id)).scalar()
         number = (last or 0) + 1
         revision = self._record(tx, actor, "published", draft.doc_id, number)
-        self._write_content(tx, draft, vectors)
+        self._write_content(tx, draft, derived)
         source = hashlib.sha256(draft.source).hexdigest()
         if tx.execute(select(tables.sources.c.source).where(tables.sources.c.source == source)).first() is None:
             tx.execute(tables.sources.insert(), {"source": source, "bytes": draft.source})
@@ -156,6 +166,7 @@ class Recorder:
         contents, sources = {row.content for row in gone}, {row.source for row in gone}
         shared = set(tx.execute(select(table.c.content).where(table.c.content.in_(contents))).scalars())
         passages = sum(_erase_content(tx, content) for content in sorted(contents - shared))
+        readings.erase_unowned(tx, shared)  # a reading holds its title, which may go while the content stays
         sources -= set(tx.execute(select(table.c.source).where(table.c.source.in_(sources))).scalars())
         tx.execute(delete(tables.sources).where(tables.sources.c.source.in_(sources)))
         self._record(tx, actor, PURGED, doc_id, None)
@@ -196,7 +207,7 @@ class Recorder:
         key = tx.execute(tables.revisions.insert(), row).inserted_primary_key
         return int(key[0]) if key else 0
 
-    def _write_content(self, tx: Connection, draft: Draft, vectors: Vectors) -> None:
+    def _write_content(self, tx: Connection, draft: Draft, derived: Derived) -> None:
         content = draft.content
         if not tx.execute(select(tables.contents.c.content).where(tables.contents.c.content == content)).first():
             terms = [tokens(p.in_context) for p in draft.passages()]
@@ -209,7 +220,8 @@ class Recorder:
             ]
             tx.execute(tables.passages.insert(), rows)
             LexicalIndex.write(tx, content, terms)
-        keep(tx, self.encoder, content, vectors)
+        vectors.keep(tx, self.encoder, content, derived.vectors)
+        readings.keep(tx, self.reader, content, draft.title, derived.readings)
 
 
 def _identity(version: Draft | Version, audience: frozenset[str]) -> tuple[object, ...]:
@@ -231,6 +243,6 @@ def _check_title(draft: Draft, before: Sequence[Version]) -> None:
 def _erase_content(tx: Connection, content: str) -> int:
     """Delete all that hangs on a content. Returns how many passages it had."""
     passages = tx.execute(delete(tables.passages).where(tables.passages.c.content == content)).rowcount
-    for child in (tables.postings, tables.vectors, tables.contents):
+    for child in (tables.postings, tables.vectors, tables.readings, tables.contents):
         tx.execute(delete(child).where(child.c.content == content))
     return int(passages)

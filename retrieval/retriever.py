@@ -52,20 +52,19 @@ class Retriever:
     embedder: Embeddings
     fusion: Fusion = Fusion()
 
-    def search(self, view: View, query: str, context: str = "", words: str = "", limit: int = 8) -> tuple[Hit, ...]:
+    def search(self, view: View, query: str, context: str = "", limit: int = 8) -> tuple[Hit, ...]:
         """The best passages for a query.
 
         Args:
             view: what the caller may read, see `Catalog.view`.
             query: what is asked.
             context: what else was said: it is looked for together with the query.
-            words: what the lexical index looks for beside; say synonyms.
             limit: how many passages at most.
         """
         texts = [(1.0, query), (self.fusion.context, f"{context} {query}")] if context else [(1.0, query)]
         total = sum(weight for weight, _ in texts)
         vectors = np.asarray(self.embedder.embed_documents([text for _, text in texts]), dtype=np.float32)
-        found = [self._lexical(view, f"{words} {text}".strip()) for _, text in texts]
+        found = [self._lexical(view, text) for _, text in texts]
         proposed = [self._nearest(view, vector) for vector in vectors] if self.fusion.dense else []
         candidates = sorted({key for keys in (*map(_best, found), *proposed) for key in keys})
         cosines = self.dense.cosines(vectors, candidates)  # (texts, candidates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from domains.spec import Domain
@@ -34,11 +34,6 @@ def _found(text: str, domain: Domain) -> dict[str, frozenset[str]]:
         for name, slot in domain.slots.items()
     }
     return {name: values for name, values in named.items() if values}
-
-
-def slot_pattern(values: Mapping[str, Iterable[str]]) -> re.Pattern[str]:
-    """What names any of the values of a slot."""
-    return re.compile("|".join(_pattern(value, tuple(words)).pattern for value, words in values.items()), re.I)
 
 
 @lru_cache(maxsize=512)

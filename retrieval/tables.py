@@ -111,6 +111,19 @@ vectors = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# What an evidence reader made of each unit of a content under a title; bytes that only the reader understands.
+readings = Table(
+    "readings",
+    metadata,
+    Column("content", ForeignKey("contents.content"), primary_key=True),
+    Column("title", String(300), primary_key=True),
+    Column("reader", String(100), primary_key=True),
+    Column("start", Integer, primary_key=True),  # of the unit, Unicode code points in the content's text
+    Column("end", Integer, primary_key=True),
+    Column("input_hash", String(16), nullable=False),  # of the text that was read, see `retrieval.readings.input_hash`
+    Column("data", LargeBinary, nullable=False),
+)
+
 # Contents that the dense index may hold otherwise than the catalog says: written before the index is touched, deleted
 # with the change itself. What stands here when a process starts was cut off, and is settled then.
 unsettled = Table("unsettled", metadata, Column("content", String(64), primary_key=True))

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from retrieval.contents import Cell, Passage
 from retrieval.injection import states
-from retrieval.retriever import Hit
 from retrieval.sentences import sentence_spans
 from retrieval.versions import Version
 
+_FEWEST_STEPS = 2
 _HEADING = re.compile(r"(#{1,6}) (.+)")
 # What begins a sentence whose subject or condition stands in the one before.
 _LEANS = re.compile(
@@ -34,14 +34,14 @@ class Unit:
     end: int
     text: str
     heading: str = ""  # the headings above it, outermost first
-    score: float = 0.0
-    covered: float = 0.0  # share of the question's words, by weight, that the unit holds; 0..1
+    score: float = 0.0  # probability that it answers the question, 0..1
     leans_from: int | None = None  # offset of the sentence before on which this one leans
+    before: str = ""  # the sentence before it in the same paragraph, if that says anything alone
 
     @property
     def in_context(self) -> str:
-        """The unit with the headings above it: what is compared with the question."""
-        return f"{self.heading}: {self.passage.gist if self.is_row else self.text}"
+        """The unit with the headings above it."""
+        return f"{self.heading}: {self.shown}"
 
     @property
     def shown(self) -> str:
@@ -50,9 +50,9 @@ class Unit:
 
     @property
     def surroundings(self) -> str:
-        """What it is read beside: the title, the headings, and the sentences on which it leans."""
+        """What it is read beside: the title, the headings, and the sentence before or all those on which it leans."""
         title = "" if self.heading.startswith(self.version.title) else self.version.title
-        before = "" if self.leans_from is None else self._said(self.leans_from, self.start).strip()
+        before = self.before if self.leans_from is None else self._said(self.leans_from, self.start).strip()
         return " > ".join(part for part in (title, self.heading, before) if part)
 
     @property
@@ -70,7 +70,7 @@ class Unit:
         if self.leans_from is None:
             return self
         told = self._said(self.leans_from, self.end)
-        return replace(self, start=self.leans_from, text=told, leans_from=None)
+        return replace(self, start=self.leans_from, text=told, leans_from=None, before="")
 
     def within(self, other: Unit) -> bool:
         """Does the other one hold all of this one?"""
@@ -85,11 +85,15 @@ class Unit:
         return not self.text.rstrip('"”’) ').endswith(("?", ":")) and states(self.text)
 
 
-def units_of(hit: Hit) -> list[Unit]:
+def stating(version: Version, passages: Iterable[Passage]) -> list[Unit]:
+    """The units of passages that state something."""
+    return [unit for passage in passages for unit in units_of(version, passage) if unit.states]
+
+
+def units_of(version: Version, passage: Passage) -> list[Unit]:
     """The sentences of a prose passage, or the one row."""
-    passage = hit.passage
     if passage.kind == "row":
-        return [Unit(hit.version, passage, passage.start, passage.end, passage.text, passage.heading)]
+        return [Unit(version, passage, passage.start, passage.end, passage.text, passage.heading)]
     units: list[Unit] = []
     below: list[tuple[int, str]] = []  # depth and text of the headings inside the passage
     position = passage.start
@@ -99,21 +103,22 @@ def units_of(hit: Hit) -> list[Unit]:
         else:
             path = " > ".join(h for h in (passage.heading, *(text for _, text in below)) if h)
             mark = _mark(line)
-            units += _sentences(hit, line[mark:], position + mark, path)
+            units += _sentences(Unit(version, passage, 0, 0, "", path), line[mark:], position + mark)
         position += len(line) + 1
     return units
 
 
-def _sentences(hit: Hit, line: str, begin: int, path: str) -> list[Unit]:
-    """The sentences of a line that begins at an offset of the version's text.
+def _sentences(blank: Unit, line: str, begin: int) -> list[Unit]:
+    """The sentences of a line that begins at an offset of the version's text, made of a blank unit.
 
-    None leans on what says nothing alone: that may be a command that somebody hid in the document.
+    None is read beside what says nothing alone: that may be a command that somebody hid in the document.
     """
     units: list[Unit] = []
     for start, end in _spans(line):
-        unit = Unit(hit.version, hit.passage, begin + start, begin + end, line[start:end], path)
-        if units and _LEANS.match(unit.text) and units[-1].states:
-            unit = replace(unit, leans_from=units[-1].whole.start)
+        unit = replace(blank, start=begin + start, end=begin + end, text=line[start:end])
+        if units and units[-1].states:
+            leans_from = units[-1].whole.start if _LEANS.match(unit.text) else None
+            unit = replace(unit, before=units[-1].text, leans_from=leans_from)
         units.append(unit)
     return units
 
@@ -126,11 +131,30 @@ def forget_units() -> None:
     _spans.cache_clear()
 
 
-def is_item(unit: Unit) -> bool:
-    """Does the unit begin a list item?"""
-    offset = unit.start - unit.passage.start
-    line = unit.passage.text.rfind("\n", 0, offset) + 1
-    return 0 < _mark(unit.passage.text[line:]) == offset - line
+def steps_with(unit: Unit, most: int) -> tuple[Unit, ...]:
+    """The steps of the numbered list to which a unit belongs, in their order; nothing if it belongs to none.
+
+    Args:
+        unit: one of them.
+        most: how many units are given at most; they begin with the list, or end with the unit.
+    """
+    steps = [
+        other
+        for other in units_of(unit.version, unit.passage)
+        if other.heading == unit.heading and other.states and _is_numbered(other)
+    ]
+    places = [step.start for step in steps]
+    if unit.start not in places or len(steps) < _FEWEST_STEPS:
+        return ()
+    end = max(places.index(unit.start) + 1, most)
+    return tuple(steps[max(0, end - most) : end])
+
+
+def _is_numbered(unit: Unit) -> bool:
+    """Whether a unit stands in an item of a numbered list."""
+    line = unit.passage.text.rfind("\n", 0, unit.start - unit.passage.start) + 1
+    mark = _mark(unit.passage.text[line:])
+    return unit.passage.text[line : line + mark].endswith("\t")
 
 
 def _mark(line: str) -> int:
@@ -145,8 +169,3 @@ def in_full(units: Iterable[Unit]) -> tuple[Unit, ...]:
     """The units so that each can be read alone; one that another holds is left out."""
     whole = [unit.whole for unit in units]
     return tuple(u for u in whole if not any(u is not other and u.within(other) for other in whole))
-
-
-def follows(unit: Unit, others: Iterable[Unit]) -> bool:
-    """Does the unit stand right behind one of the others?"""
-    return any(0 <= unit.start - other.end <= 3 for other in others)

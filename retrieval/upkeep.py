@@ -13,14 +13,18 @@ import structlog
 from langchain_core.embeddings import Embeddings
 from sqlalchemy import Engine, delete, func, select
 
+from retrieval import readings
 from retrieval.catalog import Catalog
 from retrieval.contents import Cell, content_hash
 from retrieval.dense import DenseIndex, settled
 from retrieval.index import Generation
 from retrieval.lexical import LexicalIndex, tokens
+from retrieval.readings import Reader
 from retrieval.recorder import writing
 from retrieval.tables import contents, passages, postings, sources, unsettled, versions
+from retrieval.units import Unit, stating
 from retrieval.vectors import Vectors, keep, load
+from retrieval.versions import Version
 
 log = structlog.get_logger()
 Progress = Callable[[Sequence[str], str], Iterator[str]]  # contents and what is done with them, in words
@@ -56,6 +60,7 @@ class Upkeep:
     catalog: Catalog
     dense: DenseIndex
     embedder: Embeddings
+    reader: Reader
 
     def start(self, progress: Progress = silent) -> None:
         """Finish or undo what a crash cut off; rebuild the dense index where it is missing, damaged or another's."""
@@ -67,6 +72,7 @@ class Upkeep:
             self.rebuild_dense(progress)
             self.settle()
         self.dense.sweep()
+        self.read(progress)
 
     def settle(self, progress: Progress = silent) -> None:
         """Finish or undo each change that was noted; where words were erased, their bytes go too."""
@@ -86,17 +92,24 @@ class Upkeep:
         with self.engine.connect() as connection:
             counts = [connection.execute(select(func.count()).select_from(t)).scalar() for t in (versions, contents)]
             total = connection.execute(select(func.count()).select_from(passages)).scalar()
-        problems = (*self._catalog_problems(), *self._read_dense(), *self._lexical_problems())
+        problems = (
+            *self._catalog_problems(),
+            *self._read_dense(),
+            *self._lexical_problems(),
+            *self._reading_problems(),
+        )
         return Report(counts[0] or 0, counts[1] or 0, total or 0, problems)
 
     def rebuild(self, progress: Progress = silent) -> None:
-        """Make both indexes anew from the stored texts and embeddings, then swap."""
+        """Rebuild the indexes and this reader's readings from the stored texts and embeddings."""
         self.rebuild_dense(progress)
+        self._reread(progress)
         with writing(self.engine) as tx:
             known = list(tx.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
             tx.execute(delete(postings))
             for content in progress(known, "Rebuilding the lexical index"):
                 LexicalIndex.write(tx, content, [tokens(p.in_context) for p in self.catalog.passages(content)])
+        self.catalog.forget()  # caches may hold the damage for which somebody asked for the rebuild
 
     def rebuild_dense(self, progress: Progress = silent) -> None:
         """Make the dense index anew and swap; with it go the bytes of what was deleted."""
@@ -109,6 +122,15 @@ class Upkeep:
         with self.engine.connect() as connection:
             known = list(connection.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
         self.dense.replace(fill)
+
+    def read(self, progress: Progress = silent) -> None:
+        """Read the units whose reading is missing or stale: after an update, or with another reader."""
+        unread = {name: version for name, version in self._titled().items() if not self._is_read(version)}
+        for name in progress(sorted(unread), "Reading documents"):
+            version = unread[name]
+            with self.engine.connect() as connection:
+                known = readings.load(connection, self.reader.name, version.content, version.title)
+            self._read_version(version, known)
 
     def shrink(self) -> None:
         """Give free pages of an embedded database back, and empty its write-ahead log: erased words stood in both."""
@@ -180,6 +202,42 @@ class Upkeep:
     def _stored(self, content: str) -> Vectors | None:
         with self.engine.connect() as connection:
             return load(connection, self.dense.encoder, content)
+
+    def _titled(self) -> dict[str, Version]:
+        """For each content under each of its titles one version: what the reader reads."""
+        histories = self.catalog.timeline().histories.values()
+        return {f"{v.content} {v.title}": v for history in histories for v in history.versions}
+
+    def _units(self, version: Version) -> list[Unit]:
+        return stating(version, self.catalog.passages(version.content))
+
+    def _is_read(self, version: Version) -> bool:
+        """Whether the database has a current reading of each unit, and no other of this reader."""
+        with self.engine.connect() as connection:
+            stored = readings.load_hashes(connection, self.reader.name, version.content, version.title)
+        return stored == readings.input_hashes(self._units(version))
+
+    def _read_version(self, version: Version, known: readings.ByPlace) -> None:
+        """Store the readings of a version; those of `known` that are current are not computed again."""
+        found = readings.made_of(self.reader, self._units(version), known)
+        with writing(self.engine) as tx:
+            readings.replace(tx, self.reader.name, version.content, version.title, found)
+
+    def _reread(self, progress: Progress) -> None:
+        """Replace all readings of this reader, one version at a time, so that questions always find most of them."""
+        with writing(self.engine) as tx:
+            readings.erase_unowned(tx)
+        titled = self._titled()
+        for name in progress(sorted(titled), "Reading documents"):
+            self._read_version(titled[name], {})
+
+    def _reading_problems(self) -> Iterator[str]:
+        with self.engine.connect() as connection:
+            if count := readings.count_unowned(connection):
+                yield f"readings: {count} belong to no version"
+        for version in self._titled().values():
+            if not self._is_read(version):
+                yield f"readings: those of {version.content[:12]} are not those of its units"
 
     def _lexical_problems(self) -> Iterator[str]:
         with self.engine.connect() as connection:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from retrieval.contents import LeftOut
+from retrieval.contents import Draft, LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,22 @@ class Version:
     revision: int
     left_out: tuple[LeftOut, ...] = ()  # what the reader of the file did not read, for who publishes
     restricted_to: tuple[frozenset[str], ...] = ()  # audiences of later restrictions; a reader must be in each
+
+    @classmethod
+    def planned(cls, draft: Draft) -> Version:
+        """A draft as the first version of its document, before anybody knows its number."""
+        return cls(
+            draft.doc_id,
+            1,
+            draft.title,
+            draft.effective_from,
+            draft.effective_to,
+            draft.audience or frozenset(),
+            draft.precedence,
+            draft.supersedes,
+            draft.content,
+            1,
+        )
 
     def admits(self, audiences: Iterable[str]) -> bool:
         """Any one of the version's audiences admits, unless a restriction excludes the reader."""

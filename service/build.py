@@ -6,10 +6,7 @@ Fakes come in by the parameters of `build`; nothing else in the code asks which 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import structlog
-from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy import Engine
 
@@ -17,21 +14,20 @@ from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
 from adapters.prompted import Prompted
+from adapters.readers import calibrated, scorer_of
 from adapters.registry import Registry
-from adapters.relevance import manifest_of
 from adapters.shadow import Shadow
 from adapters.store import AdapterStore
 from adapters.structured import Structured
-from domains.spec import Domain, IntegrityError, load_domain
+from domains.spec import Domain, load_domain
 from ingest.publish import Publisher
 from retrieval.catalog import Catalog
 from retrieval.dense import DenseIndex
 from retrieval.evidence import Selector
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
-from retrieval.relevance import Relevance
+from retrieval.readings import Readings
 from retrieval.retriever import Retriever
-from retrieval.wording import Wording
 from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
 from service.console.sessions import Sessions
@@ -46,8 +42,6 @@ from service.settings import Settings
 from service.storage.database import open_database
 from service.tools.desk import ToolDesk
 from service.watching.metrics import Metrics
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def build(
     place = Place(settings.home / "chroma", settings.chroma_url, settings.chroma_sync_threshold)
     dense = DenseIndex(engine, place, encoder.fingerprint)
     retriever = Retriever(catalog, lexical, dense, encoder)
-    judge = Relevance(encoder, *_relevance(settings, domain, encoder))
+    reader = calibrated(scorer_of(settings.reader, domain, encoder), domain)
     registry = Registry(engine, AdapterStore(settings.home / "adapters", domain, encoder.fingerprint))
     chat = chat or _chat(settings)
     prompted = None if chat is None else Prompted(domain, chat)
@@ -137,7 +131,7 @@ def build(
         domain=domain,
         catalog=catalog,
         retriever=retriever,
-        selector=Selector(domain, retriever, lexical, judge, Wording(domain, encoder, encoder.words)),
+        selector=Selector(domain, retriever, Readings(engine, reader)),
         labelling=pinned or live,
         shadow=shadow,
         extractive=ExtractiveComposer(domain),
@@ -150,7 +144,7 @@ def build(
     tools = ToolDesk(engine, domain, keys, pipeline, settings)
     metrics.watch("tool_messages_waiting", "Messages of support tools that wait for their reply", tools.waiting)
     metrics.watch("tool_messages_failed", "Messages of support tools that got no reply", tools.failed)
-    publisher = Publisher(domain, engine, catalog, dense, encoder.passages, settings.limits)
+    publisher = Publisher(domain, engine, catalog, dense, encoder.passages, reader, settings.limits)
     return Services(
         settings=settings,
         domain=domain,
@@ -171,20 +165,6 @@ def build(
         shadow=shadow,
         tools=tools,
     )
-
-
-def _relevance(settings: Settings, domain: Domain, encoder: Encoder) -> tuple[str, Embeddings | None]:
-    """Name and embeddings of what orders evidence. A domain's own adapter is left alone under another encoder."""
-    folder = Path(settings.relevance) if settings.relevance else domain.folder / "relevance" / "adapter"
-    if settings.relevance == "none" or not (settings.relevance or folder.is_dir()):
-        return "", None
-    try:
-        return manifest_of(folder, encoder.fingerprint).id, encoder.under(folder)
-    except IntegrityError as error:
-        if settings.relevance or not settings.encoder:
-            raise
-        log.warning("relevance_adapter_unused", why=error.detail)
-        return "", None
 
 
 def _chat(settings: Settings) -> Structured | None:

@@ -214,10 +214,10 @@ class Pipeline:
         return moment, self.catalog.view(caller.audiences, moment, revision)
 
     def _search(self, ticket: Ticket, route: Route, view: View) -> Evidence:
-        given = self._given(ticket)
+        given = self.given(ticket)
         return tuple(self.selector.select(view, question, given) for question in route.questions)
 
-    def _given(self, ticket: Ticket) -> Slots:
+    def given(self, ticket: Ticket) -> Slots:
         """What ticket and customer context say of the slots; the ticket's own words come first."""
         known: dict[str, frozenset[str]] = {}
         for slot, value in ticket.customer.items():
@@ -278,9 +278,9 @@ class Pipeline:
         )
 
     def _provenance(self, asked: Asked, composer: str) -> Provenance:
-        judge, view = self.selector.relevance.name, asked.view
+        view = asked.view
         return Provenance(
-            adapters={"labels": asked.classifier.id} | ({"evidence": judge} if judge else {}),
+            adapters={"labels": asked.classifier.id, "evidence": self.selector.reader.fingerprint},
             base_model=asked.classifier.base_model,
             dataset=asked.classifier.dataset,
             domain=self.domain.fingerprint,

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from threading import Event, Thread
-
 from rich.console import Console
 from rich.progress import track
 
 from adapters.tables import LIVE, ZERO_SHOT
-from domains.spec import StaleView
-from retrieval.instants import now
 from service.build import Services
 from service.seeding import seed
 
@@ -40,27 +34,6 @@ def take_in_adapter(services: Services, console: Console) -> None:
     elif registry.target(LIVE) != found and found not in {m.target for m in registry.history()}:
         console.print(f"The domain ships {found}; {registry.target(LIVE)} is live. See `formfact adapters promote`.")
     services.live.current()
-
-
-@contextmanager
-def warming(services: Services) -> Iterator[None]:
-    """While the block runs, embed beside it what documents say today: replies find it done, or do it themselves."""
-    stop, catalog = Event(), services.catalog
-
-    def warm() -> None:
-        with suppress(StaleView):  # replies do it themselves
-            catalog.reading(
-                lambda: catalog.view(held(services), now()),
-                lambda view: services.pipeline.selector.warm(view, stop.is_set),
-            )
-
-    thread = Thread(target=warm, name="warm")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def held(services: Services) -> frozenset[str]:

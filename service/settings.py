@@ -22,8 +22,10 @@ class Settings(BaseSettings):
     adapter: Path | None = Field(
         None, description="folder of an adapter that is always used; empty: the one that is live"
     )
-    relevance: str = Field(
-        "", description="folder of the adapter that orders evidence; empty: the domain's own, none: the bare encoder"
+    reader: str = Field(
+        "",
+        description="what judges evidence: folder of a trained reader, hub id or path of a cross-encoder, or none; "
+        "empty: the domain's own reader, else the shipped one, else (under another encoder) none",
     )
     host: str = Field("127.0.0.1", description="address to serve on")
     port: int = Field(8000, ge=0, le=65535)

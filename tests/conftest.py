@@ -10,6 +10,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from adapters.encoder import Encoder
+from adapters.readers import Bare, Calibrated, Calibration
 from domains.spec import Domain, load_domain
 from service.build import Services, build
 from service.prepare import prepare
@@ -40,6 +41,12 @@ def domain() -> Domain:
 @pytest.fixture(scope="session")
 def encoder(domain) -> Encoder:
     return Encoder(domain.encoder)
+
+
+@pytest.fixture(scope="session")
+def bare(encoder):
+    """The encoder's cosine as a reader, calibrated by hand."""
+    return Calibrated(Bare(encoder), Calibration(slope=20.0, intercept=-10.0, sufficient=0.5, risk=0.1, questions=0))
 
 
 @pytest.fixture

@@ -34,8 +34,6 @@ QUESTIONS = (
     "Is there a discount for schools, and how long can we try it?",
 )
 
-_WARM = 30.0  # seconds
-
 
 @dataclass
 class Seen:
@@ -43,7 +41,6 @@ class Seen:
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)  # of accepted questions, in the order of their answers
-    while_warming: int = 0  # how many of them were answered while the service still embedded what documents say
     faults: list[str] = field(default_factory=list)
     published: list[str] = field(default_factory=list)  # acknowledged
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,9 +64,7 @@ def run(home: Path, clients: int, seconds: float) -> int:
     workers = [threading.Thread(target=work, args=(url, key, seen, stop, n)) for n in range(clients)]
     for worker in workers:
         worker.start()
-    peak = watched(service.pid, min(seconds, _WARM))
-    seen.while_warming = len(seen.seconds)
-    peak = max(peak, watched(service.pid, seconds - _WARM))
+    peak = watched(service.pid, seconds)
     begun = time.monotonic()
     service.send_signal(signal.SIGTERM)
     code = service.wait(timeout=90)
@@ -84,9 +79,6 @@ def run(home: Path, clients: int, seconds: float) -> int:
         "answers": dict(sorted(seen.statuses.items())),
         "accepted a second": round(len(seen.seconds) / seconds, 1),
         "p50, p99 of accepted (s)": [round(quantile(seen.seconds, q), 2) for q in (0.5, 0.99)],
-        "the same, after the first half minute": [
-            round(quantile(seen.seconds[seen.while_warming :], q), 2) for q in (0.5, 0.99)
-        ],
         "memory (MB): before, peak": [before, peak],
         "stopped within (s)": round(ended, 1),
         "exit": code,

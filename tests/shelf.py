@@ -38,6 +38,20 @@ class HashEmbedder(Embeddings):
         return list(vector / np.linalg.norm(vector))
 
 
+class WordReader:
+    """Stands in for the evidence reader in tests of the catalog: the share of a question's words that a text holds."""
+
+    name = fingerprint = "words"
+    sufficient = 0.5
+
+    def read(self, texts):
+        return [f"{around} {text}".encode() for text, around in texts]
+
+    def judge(self, question, readings):
+        asked = set(tokens(question[0]))
+        return np.array([len(asked & set(tokens(r.decode()))) / max(len(asked), 1) for r in readings])
+
+
 def submitted(doc_id, text, start="2026-01-01", audience=("public",), **stated):
     """A Markdown text as it would be sent."""
     values = {"doc_id": doc_id, "title": doc_id, "effective_from": start, "audience": list(audience) or None, **stated}
@@ -48,7 +62,9 @@ def submitted(doc_id, text, start="2026-01-01", audience=("public",), **stated):
 class Shelf:
     """Real catalog, real Chroma, in a folder of its own; opened like a service opens its home."""
 
-    def __init__(self, home: Path, domain: Domain, embedder: Embeddings, sync_threshold: int = 1000) -> None:
+    def __init__(
+        self, home: Path, domain: Domain, embedder: Embeddings, sync_threshold: int = 1000, reader=None
+    ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self.engine = open_database(f"sqlite:///{home / 'catalog.db'}")
@@ -56,7 +72,8 @@ class Shelf:
         self.lexical = LexicalIndex(self.engine)
         self.dense = DenseIndex(self.engine, Place(home / "chroma", sync_threshold=sync_threshold), "test")
         self.retriever = Retriever(self.catalog, self.lexical, self.dense, embedder)
-        self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, embedder)
+        self.reader = reader or WordReader()
+        self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, embedder, self.reader)
         self.publisher.upkeep.start()
 
     def publish(self, doc_id, text, start="2026-01-01", audience=("public",), held=EVERYONE, **stated):

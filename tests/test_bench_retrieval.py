@@ -17,14 +17,13 @@ from evals.bench.passage_sets import load
 from evals.bench.retrieve import ARMS, RANKS, ranked, reciprocal
 from evals.bench.shelf import before, shelved
 from evals.intervals import auroc, of_auroc, of_difference, of_mean
-from retrieval.relevance import Relevance
 
 SET = Path(__file__).parent / "data" / "judged"
 
 
 @pytest.fixture(scope="module")
-def shelf(domain, encoder, tmp_path_factory):
-    with shelved(judged(SET), tmp_path_factory.mktemp("shelf"), domain, encoder, Relevance(encoder), iter) as made:
+def shelf(domain, encoder, bare, tmp_path_factory):
+    with shelved(judged(SET), tmp_path_factory.mktemp("shelf"), domain, encoder, bare, iter) as made:
         yield made
 
 

@@ -313,7 +313,7 @@ def test_a_new_product_raises_an_alarm_in_the_whole_service(services, reference,
 
 
 def sufficient(services):
-    return services.pipeline.selector.relevance.scale.sufficient
+    return services.pipeline.selector.reader.sufficient
 
 
 # Windows, reference, report

@@ -6,7 +6,7 @@ import pytest
 
 from evals.cases import Case
 from evals.run import Share
-from evals.score import Said, mark
+from evals.score import Said, holds, mark
 from service.reply import Reply
 
 CASE = {
@@ -72,6 +72,14 @@ def test_unanswerable_cases_ask_for_silence_and_leaks_count():
     assert marks(reply("Price: 13.50 [1]"), readable=False).leaked
 
 
+def test_quotes_are_not_joined():
+    made = reply("It takes 14 days [1].", quote="The number is 14")
+    second = made.citations[0].model_copy(update={"n": 2, "quote": "days are counted from the payment"})
+    expect = {"actions": ["answer"], "facts": [{"docs": ["prices"], "values": ["14 days"]}]}
+    found = marks(made.model_copy(update={"citations": [*made.citations, second]}), {"expect": expect})
+    assert found.facts_complete is False
+
+
 def test_labels_are_marked_one_by_one():
     found = marks(reply("Price: 13.50 [1]"), {"expect": {"actions": ["answer"], "labels": {"queue": "billing"}}})
     assert found.labels_right == {"queue": False}
@@ -81,3 +89,89 @@ def test_labels_are_marked_one_by_one():
 def test_a_share_tells_both_numbers():
     assert str(Share(3, 4)) == "3/4 (0.750)"
     assert str(Share(0, 0)) == "0/0"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Day: 18; Step: reminder", "day 18"),
+        ("A 30-day trial.", "30 days"),
+        ("Thirty days after that.", "30 days"),
+        ("It is €13.50 a month.", "13.50 EUR"),
+        ("It is EUR 13.5 a month.", "13.50"),
+        ("At most 1000 EUR.", "1,000 EUR"),
+        ("99.95% a month", "99.95 %"),
+        ("Settings > Billing > Invoices", "Settings > Billing > Invoices"),
+        ("macOS 13 or later.", "macOS 13"),
+        ("From March 3, 2026 it is free.", "2026-03-03"),
+        ("From 2026-03-03 it is free.", "3 March 2026"),
+        ("From the 3rd of March 2026 it is free.", "March 3, 2026"),
+        ("From Mar. 3, 2026 it is free.", "from the 3rd of March, 2026"),
+        ("The audit of 30 June 2026.", "June 2026"),
+        ("It takes five business days.", "5 business days"),
+        ("It takes 5 working days.", "five business days"),
+        ("A 5-business-day check.", "5 business days"),
+        ("It takes five to ten working days.", "5 to 10 business days"),
+        ("Within fourteen days of the renewal.", "within 14 days of the renewal"),
+        ("Within 14 calendar days.", "14 days"),
+        ("Within 14 days.", "14 calendar days"),
+        ("At most one hundred and twenty days.", "120 days"),
+        ("It costs two thousand five hundred euros.", "2,500 EUR"),
+        ("It takes 14 days [1].", "14 days"),
+        ("It takes 14 days; then it ends.", "14 days"),
+        ("3. Within 14 days", "14 days"),
+        ("- **14 days**", "14 days"),
+        ("Guests: 5; Storage: 3 GB", "Guests: 5;"),
+        ("Call +31 30 555 01 10.", "555 01 10"),
+    ],
+)
+def test_a_value_counts_in_another_spelling(text, value):
+    assert holds(text, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("within 114 days", "14 days"),
+        ("see [5]", "5"),
+        ("within 5 days", "5 business days"),
+        ("within 14 business days", "14 days"),
+        ("within fourteen working days", "14 days"),
+        ("within 8 hours", "8 business hours"),
+        ("within 7 business days", "5 business days"),
+        ("It takes 14. Business days are from Monday to Friday.", "14 business days"),
+        ("Is it 14? Business days count.", "14 business days"),
+        ("It is 14... Business days count.", "14 business days"),
+        ("It takes “14.” Days are counted.", "14 days"),
+        ("5 | business days", "5 business days"),
+        ("Guests: 5; business days: 7", "5 business days"),
+        ("It takes 14 [1] days after [2]", "14 days"),
+        ("It takes 5[1] business days", "5 business days"),
+        ("It takes 5\n\nbusiness days", "5 business days"),
+        ("It takes 5\n- business days", "5 business days"),
+        ("5. Business days", "5 business days"),
+        ("5\tBusiness days", "5 business days"),
+        ("5) Business days", "5 business days"),
+        ("one hundred and twenty days", "20 days"),
+        ("two hundred users", "2 users"),
+        ("half a million users", "1,000,000 users"),
+        ("A tenant.", "10"),
+        ("March 4, 2026", "2026-03-03"),
+        ("3 October 2026", "10"),
+        ("From 3 March.", "3 March 2026"),
+        ("Code 0x51, see page 0.", "0x80"),
+        ("It is 18.00 EUR.", "day 18"),
+        ("555 files, 10 users, 1 team", "555 01 10"),
+        ("anything", ""),
+        ("anything; else.", " | . ; "),
+        ("", ""),
+        ("", "5"),
+        ("for 12 months", "12.00"),
+        ("30 users", "30 days"),
+        ("It costs 113.50 EUR.", "13.50"),
+        ("13.50 USD", "13.50 EUR"),
+        ("macOS 14", "macOS 13"),
+    ],
+)
+def test_another_value_does_not(text, value):
+    assert not holds(text, value)

@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retrieval.contents import Passage
-from retrieval.contradiction import settled
+from adapters.readers import calibrated, scorer_of
+from retrieval.contents import Cell, Passage
+from retrieval.contradiction import rivals, settled
 from retrieval.evidence import Selector
 from retrieval.questions import Question
-from retrieval.relevance import Relevance
-from retrieval.retriever import Hit
-from retrieval.units import in_full, units_of
+from retrieval.readings import Readings
+from retrieval.units import Unit, in_full, steps_with, units_of
 from retrieval.versions import Version
-from retrieval.wording import Wording
 from tests.shelf import EVERYONE, Shelf
 
 PUBLIC = frozenset({"public"})
@@ -45,7 +44,8 @@ REQUESTS = "# Signature requests\n\nA signature request expires after {} days. A
 
 @pytest.fixture(scope="module")
 def selector(tmp_path_factory, domain, encoder):
-    shelf = Shelf(tmp_path_factory.mktemp("evidence"), domain, encoder)
+    reader = calibrated(scorer_of("", domain, encoder), domain)
+    shelf = Shelf(tmp_path_factory.mktemp("evidence"), domain, encoder, reader=reader)
     shelf.publish("prices", PRICES, precedence=100)
     shelf.publish("help", "# About plans\n\nThe Team plan costs 12 EUR per user per month.\n", precedence=10)
     shelf.publish("limits", REQUESTS.format(30))
@@ -59,7 +59,7 @@ def selector(tmp_path_factory, domain, encoder):
         "parcels", "# Parcels\n\nNo mail with the parcel number came? Then ask the courier for the parcel number.\n"
     )
     shelf.publish("secret", "# Vault\n\nThe orchid vault costs 73 EUR.\n", audience=("agents",))
-    made = Selector(domain, shelf.retriever, shelf.lexical, Relevance(encoder), Wording(domain, encoder, encoder.words))
+    made = Selector(domain, shelf.retriever, Readings(shelf.engine, reader))
     yield lambda text, given=None, who=PUBLIC: made.select(shelf.catalog.view(who, DAY), Question(text), given or {})
     shelf.close()
 
@@ -100,7 +100,7 @@ def test_a_sentence_is_said_with_the_one_on_which_it_leans(selector):
 def units(text, precedence=50, doc_id="refunds"):
     passage = Passage("c", 0, 0, len(text), "Refunds", "prose", text)
     version = Version(doc_id, 1, "Refunds", DAY, None, PUBLIC, precedence, (), "c", 1)
-    return [unit for unit in units_of(Hit(passage, version, 0.0)) if unit.states]
+    return [unit for unit in units_of(version, passage) if unit.states]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,31 @@ def test_no_sentence_leans_on_a_command():
 def test_what_leans_on_a_sentence_that_is_beaten_is_not_said_with_it():
     beaten = units("Deleted files stay in the trash for 30 days. After that they cannot be brought back.", 10, "help")
     right = units("Deleted files stay in the trash for 60 days.", 80, "policy")
-    assert in_full(settled([replace(u, score=0.9) for u in [*beaten, *right]], 0.3)) == in_full(
-        replace(u, score=0.9) for u in right
-    )
+    ranked = [replace(u, score=0.9) for u in [*beaten, *right]]
+    assert in_full(settled(ranked, 0.3, lambda *_: True)) == in_full(replace(u, score=0.9) for u in right)
+    assert settled(ranked, 0.3, lambda *_: False) == ranked  # another subject
+
+
+def test_numbered_steps_are_given_whole_and_in_their_order():
+    found = units("1\tOpen the trash. It is below.\n2\tTick the file.\n3\tChoose Restore.\n\nThat is all.")
+    steps = [u.text for u in found[:-1]]
+    assert [u.text for u in steps_with(found[2], 9)] == steps
+    assert [u.text for u in steps_with(found[3], 2)] == steps[-2:]
+    assert steps_with(found[-1], 9) == ()
+    assert steps_with(units("1\tThe only one.")[0], 9) == ()
+
+
+def row(doc, **cells):
+    passage = Passage("c", 0, 0, 3, "", "row", "row", tuple(Cell(k, v) for k, v in cells.items()))
+    return Unit(Version(doc, 1, doc, DAY, None, PUBLIC, 50, (), "c", 1), passage, 0, 3, "row")
+
+
+def test_rows_about_the_same_thing_contradict_each_other_by_one_column():
+    one = row("a", Plan="X", Currency="EUR", Price="12.00", Term="24 months")
+    assert rivals(one, row("b", Plan="X", Currency="EUR", Price="15.00", Term="24 months"))
+    assert not rivals(one, row("b", Plan="X", Currency="EUR", Price="12", Term="24 months"))
+    assert not rivals(one, row("b", Plan="X", Currency="USD", Price="15.00", Term="24 months"))
+    assert not rivals(one, row("b", Plan="Y", Currency="EUR", Price="15.00", Term="24 months"))
 
 
 def test_what_only_asks_or_introduces_is_no_answer(selector):
@@ -172,28 +194,3 @@ def test_another_callers_document_answers_nobody_else(selector):
     question = "What does the orchid vault cost?"
     assert selector(question).units == ()
     assert "73 EUR" in texts(selector(question, who=EVERYONE))
-
-
-def test_units_that_were_embedded_before_are_not_embedded_again(tmp_path, domain, encoder):
-    asked = []
-
-    class Counting:
-        def embed_documents(self, texts):
-            asked.extend(texts)
-            return encoder.embed_documents(texts)
-
-    shelf = Shelf(tmp_path, domain, encoder)
-    shelf.publish("prices", PRICES)
-    shelf.publish("limits", REQUESTS.format(30))
-    wording = Wording(domain, encoder, encoder.words)
-    made = Selector(domain, shelf.retriever, shelf.lexical, Relevance(Counting()), wording)
-    view = shelf.catalog.view(PUBLIC, DAY)
-    made.warm(view, lambda: True)
-    assert asked == []
-    made.warm(view, lambda: False)
-    known, question = set(asked), "After how many days does a signature request expire?"
-    asked.clear()
-    assert "30 days" in texts(made.select(view, Question(question), {}))
-    assert known.isdisjoint(asked)
-    assert any("expires after 30 days" in text for text in known)
-    shelf.close()

@@ -104,7 +104,7 @@ def test_an_index_with_embeddings_of_another_model_does_not_pass(services, domai
     made = build(Settings(home=tmp_path / "home"), domain, encoder)
     good = made.publisher
     other = AnotherModel(len(encoder.embed_query("x")))
-    publisher = Publisher(domain, made.engine, made.catalog, good.dense, other, made.settings.limits)
+    publisher = Publisher(domain, made.engine, made.catalog, good.dense, other, good.reader, made.settings.limits)
     publisher.upkeep.start()
     ingest_folder(
         domain.folder / "documents" / "trial-terms",

@@ -12,17 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 from rich.console import Console
+from sqlalchemy import select
 
 from domains.spec import StaleView
 from ingest.drafting import Submission
 from ingest.metadata import stated
 from retrieval.langchain import PolicyRetriever
+from retrieval.tables import readings
 from retrieval.versions import View
 from service.acts import documents
 from service.api import create_app
 from service.build import build
 from service.door.keys import Caller
-from service.prepare import take_in_adapter, warming
+from service.prepare import take_in_adapter
 from service.settings import Settings
 
 ROUNDS = 6
@@ -218,16 +220,44 @@ def test_a_purge_of_something_else_does_not_disturb_a_reader(shelf):
     assert len(taken) == 1
 
 
-def test_warming_survives_a_purge_and_keeps_no_erased_word(services, monkeypatch):
-    word = "zq" + secrets.token_hex(5)
-    publish(services, "other", "stays")
-    publish(services, "parcel", word)
-    keep = services.pipeline.selector.relevance.keep
-    monkeypatch.setattr(services.pipeline.selector.relevance, "keep", purging_once(services, keep))
-    with warming(services):
-        for thread in threading.enumerate():
-            if thread.name == "warm":
-                thread.join()
-    monkeypatch.undo()
-    gc.collect()
-    assert held_strings(services, word) == []
+def titles_read(shelf):
+    with shelf.engine.connect() as connection:
+        return set(connection.execute(select(readings.c.title)).scalars())
+
+
+def test_readings_go_with_the_last_version_of_their_title_though_the_text_stays(shelf):
+    """A reading may hold its title in words, so it must not outlive it."""
+    text = "# Vault\n\nThe vault costs 41 EUR a month.\n"
+    shelf.publish("one", text, title="Secret vault")
+    shelf.publish("one", text, "2026-06-01", title="Open vault", allow_retitle=True)
+    shelf.publish("two", text, title="Secret vault")
+    assert titles_read(shelf) == {"Secret vault", "Open vault"}
+    assert shelf.publisher.purge("one", 1, "test").contents == (), "all share one text"
+    assert titles_read(shelf) == {"Secret vault", "Open vault"}, "another document has the title"
+    shelf.publisher.purge("two", None, "test")
+    assert titles_read(shelf) == {"Open vault"}
+    assert shelf.publisher.upkeep.verify().problems == ()
+    shelf.publisher.purge("one", None, "test")
+    assert titles_read(shelf) == set()
+
+
+def test_a_purge_erases_every_readers_readings_of_a_title(shelf):
+    text = "# Vault\n\nThe vault costs 41 EUR a month.\n"
+    shelf.publish("one", text, title="Secret vault")
+    shelf.publish("two", text, title="Open vault")
+    with shelf.engine.begin() as tx:
+        kept = tx.execute(select(readings)).all()
+        tx.execute(readings.insert(), [{**row._mapping, "reader": "others"} for row in kept])
+    shelf.publisher.purge("one", None, "test")
+    assert titles_read(shelf) == {"Open vault"}
+
+
+def test_verify_finds_readings_that_belong_to_no_version_and_a_rebuild_erases_them(shelf):
+    shelf.publish("one", "# Vault\n\nThe vault costs 41 EUR a month.\n")
+    with shelf.engine.begin() as tx:
+        (kept,) = tx.execute(select(readings)).all()
+        tx.execute(readings.insert(), {**kept._mapping, "title": "Secret vault"})
+    assert shelf.publisher.upkeep.verify().problems == ("readings: 1 belong to no version",)
+    shelf.publisher.upkeep.rebuild()
+    assert titles_read(shelf) == {"one"}
+    assert shelf.publisher.upkeep.verify().problems == ()

@@ -20,7 +20,6 @@ from ingest.blocks import Block, render, with_title
 from ingest.passages import cut
 from ingest.readers import read
 from retrieval.contents import passages_of
-from retrieval.retriever import Hit
 from retrieval.units import units_of
 from tests.test_reply import VERSION
 
@@ -365,7 +364,7 @@ def test_short_sections_are_one_passage_and_each_unit_keeps_its_headings():
     (passage,) = passages_of("c", text, spans)
     assert passage.heading == "Vault"
     assert passage.text.startswith("## Price\nIt costs 41 EUR.")
-    found = units_of(Hit(passage, VERSION, 1.0))
+    found = units_of(VERSION, passage)
     assert [(u.heading, u.text) for u in found] == [
         ("Vault > Price", "It costs 41 EUR."),
         ("Vault > Price > Tax", "Not included."),

@@ -16,7 +16,7 @@ from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
 from service.storage.database import open_database
-from tests.shelf import EVERYONE, HashEmbedder, submitted
+from tests.shelf import EVERYONE, HashEmbedder, WordReader, submitted
 
 # Chroma's HTTP client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
@@ -31,7 +31,7 @@ class Replica:
         self.catalog = Catalog(self.engine)
         self.dense = DenseIndex(self.engine, Place(Path("/nowhere"), chroma), "test")
         self.retriever = Retriever(self.catalog, LexicalIndex(self.engine), self.dense, HashEmbedder())
-        self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, HashEmbedder())
+        self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, HashEmbedder(), WordReader())
         with self.publisher.turn():
             self.publisher.upkeep.start()
 

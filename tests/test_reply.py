@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from retrieval.contents import Cell, Passage
-from retrieval.contradiction import quantities
 from retrieval.evidence import Finding
 from retrieval.questions import Question
 from retrieval.units import Unit
@@ -135,12 +134,3 @@ def test_a_draft_that_says_too_much_is_refused(good, change, reason):
 def test_numbers_of_the_customer_may_be_said_back(good):
     echoed = replace(good, text=good.text + " You wrote of 12 seats.")
     assert problems(echoed, said="We have 12 seats") == []
-
-
-def test_quantities_are_told_by_kind():
-    assert quantities("within 30 days or 12 months, 40 % off, until 18:00 CET") == {
-        "day": {"30"},
-        "month": {"12"},
-        "%": {"40"},
-        "cet": {"18:00"},
-    }

@@ -25,11 +25,6 @@ class Text:
     title: str
     text: str
 
-    @property
-    def in_context(self) -> str:
-        """As it is compared with questions."""
-        return f"{self.title}: {self.text}" if self.title else self.text
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -43,11 +38,6 @@ class Asked:
     group: str = ""
     helps: frozenset[str] = frozenset()
     misleads: frozenset[str] = frozenset()
-
-    @property
-    def whole(self) -> str:
-        """The question within its context."""
-        return f"{self.context} {self.text}".strip()
 
 
 @dataclass(frozen=True, slots=True)

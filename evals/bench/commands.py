@@ -28,9 +28,11 @@ Arms = Annotated[str | None, typer.Option(help="With commas, by any part of thei
 Data = Annotated[Path, typer.Option(help="A folder of documents and questions, see adapters/data/judged.py.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="So many questions, from the first.")]
 Out = Annotated[Path, typer.Option(help="Folder for indexes and report; indexes in it are used again.")]
+AReader = Annotated[str, typer.Option("--reader", help="What judges evidence, as FORMFACT_READER; default: shipped.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 _CURVE = (50, 100, 300, 900)
+_UNSEEN = Path(__file__).parents[1] / "organisations"
 
 
 @app.callback()
@@ -90,7 +92,7 @@ def retrieve(
     data: Data,
     arms: Arms = None,
     limit: Limit = None,
-    relevance: Annotated[Path | None, typer.Option(help="Order by this relevance adapter; default: none.")] = None,
+    reader: AReader = "",
     out: Out = Path("bench"),
     as_json: AsJson = False,
 ) -> None:
@@ -100,7 +102,7 @@ def retrieve(
     """
     from evals.bench import retrieve as bench
 
-    with _shelf(data, out, relevance) as (found, shelf):
+    with _shelf(data, out, reader) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
         told = bench.compare(shelf, questions, chosen, shown("Asking"))
         _tell(told, out / f"{found.name}-retrieve", f"{len(questions)} questions", as_json)
@@ -111,7 +113,7 @@ def refuse(
     data: Data,
     arms: Arms = None,
     limit: Limit = None,
-    relevance: Annotated[Path | None, typer.Option(help="Judge by this relevance adapter; default: none.")] = None,
+    reader: AReader = "",
     out: Out = Path("bench"),
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +125,7 @@ def refuse(
     """
     from evals.bench import refuse as bench
 
-    with _shelf(data, out, relevance) as (found, shelf):
+    with _shelf(data, out, reader) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
         told = bench.compare(shelf, questions, chosen, shown("Asking"))
         _tell(told, out / f"{found.name}-refuse", f"{len(questions)} questions", as_json)
@@ -134,6 +136,7 @@ def ground(
     data: Annotated[Path, typer.Option(help="WiCE's or MTRAG's folder, as they come.")],
     arms: Arms = None,
     limit: Limit = None,
+    reader: AReader = "",
     out: Out = Path("bench"),
     as_json: AsJson = False,
 ) -> None:
@@ -142,13 +145,48 @@ def ground(
     Example: `formfact bench ground --data ../wice`
     """
     from adapters.encoder import Encoder
+    from adapters.readers import calibrated, scorer_of
     from domains.spec import load_domain
     from evals.bench import ground as bench
-    from retrieval.relevance import Kept
 
-    claims, chosen = bench.load(data)[:limit], _named(arms, bench.ARMS)
-    told = bench.compare(claims, chosen, Kept(Encoder(load_domain("support").encoder)), shown("Scoring"))
+    domain = load_domain("support")
+    encoder, claims = Encoder(domain.encoder), bench.load(data)[:limit]
+    judge = calibrated(scorer_of(reader, domain, encoder), domain)
+    told = bench.compare(claims, _named(arms, bench.ARMS), encoder, judge, shown("Scoring"))
     _tell(told, out / f"{data.name}-ground", f"{len(claims)} claims", as_json)
+
+
+@app.command()
+def evidence(
+    domain: Annotated[str, typer.Option(help="Its development cases are asked.")] = "support",
+    readers: Annotated[
+        list[str] | None, typer.Option("--reader", help="As FORMFACT_READER; may be repeated. Default: shipped, none.")
+    ] = None,
+    unseen: Annotated[Path, typer.Option(help="Organisations that no reader learnt from.")] = _UNSEEN,
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
+) -> None:
+    """Tell how often the sentence that answers comes first, and whether the score knows when none does.
+
+    Example: `formfact bench evidence --reader /tmp/reader --reader none`
+    """
+    from adapters.readers import calibrated, scorer_of
+    from domains.spec import load_domain
+    from evals.bench import evidence as bench
+    from evals.cases import load
+    from ingest.judging import judged_folder
+    from retrieval.evidence import Selector
+    from retrieval.readings import Readings
+    from service.apart import apart
+
+    spec = load_domain(domain)
+    others = [judged_folder(p, p / "documents", spec) for p in sorted(unseen.iterdir()) if p.is_dir()]
+    with apart(spec) as services:
+        judges = [calibrated(scorer_of(name, spec, services.encoder), spec) for name in readers or ["", "none"]]
+        selectors = {j.name: Selector(spec, services.pipeline.retriever, Readings(services.engine, j)) for j in judges}
+        told = bench.on_cases(services, selectors, load(spec, "dev"), shown("Asking"))
+        told += [bench.on_organisations(calibrated(j.scorer), others, shown("Asking")) for j in judges]
+    _tell(told, out / f"{spec.name}-evidence", "development cases, and questions on unseen documents", as_json)
 
 
 @app.command()
@@ -178,20 +216,19 @@ def inject(
 
 
 @contextmanager
-def _shelf(data: Path, out: Path, folder: Path | None) -> Iterator[tuple[Judged, Shelf]]:
+def _shelf(data: Path, out: Path, reader: str) -> Iterator[tuple[Judged, Shelf]]:
     """The data set of a folder, published in a folder below `out` that its texts name."""
     from adapters.encoder import Encoder
-    from adapters.relevance import manifest_of
+    from adapters.readers import calibrated, scorer_of
     from domains.spec import load_domain
     from evals.bench.passage_sets import load
     from evals.bench.shelf import shelved
-    from retrieval.relevance import Relevance
 
     found, domain = load(data), load_domain("support")
     encoder = Encoder(domain.encoder)
-    trained = (manifest_of(folder, encoder.fingerprint).id, encoder.under(folder)) if folder else ("", None)
-    name = hashlib.sha256(repr((found.texts, encoder.fingerprint)).encode()).hexdigest()[:12]
-    place, judge = out / "shelves" / name, Relevance(encoder, *trained)
+    judge = calibrated(scorer_of(reader, domain, encoder), domain)
+    name = hashlib.sha256(repr((found.texts, encoder.fingerprint, judge.name)).encode()).hexdigest()[:12]
+    place = out / "shelves" / name
     with shelved(found, place, domain, encoder, judge, shown("Publishing")) as shelf:
         yield found, shelf
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from langchain_core.embeddings import Embeddings
 from scipy.stats import spearmanr
 
 from adapters.data.judged import json_lines
@@ -19,16 +20,17 @@ from domains.spec import InvalidInput
 from evals.intervals import Interval, of_auroc, of_pairs
 from retrieval.lexical import idf, tokens
 from retrieval.questions import sentences
-from retrieval.relevance import Kept
+from retrieval.readings import Reader
 from service.verify import borne_out
 
-COSINE, WORDS, RARE, BOTH = (
+COSINE, READER, WORDS, RARE, BOTH = (
     "highest cosine",
+    "evidence reader",
     "share of words (verify)",
     "… rare ones weighing more",
     "cosine + rare words",
 )
-ARMS = (COSINE, WORDS, RARE, BOTH)
+ARMS = (COSINE, READER, WORDS, RARE, BOTH)
 _SUPPORTED = {"supported": 1.0, "not_supported": 0.0}
 
 
@@ -70,22 +72,25 @@ def load(folder: Path) -> tuple[Claim, ...]:
 def compare(
     claims: Sequence[Claim],
     arms: Sequence[str],
-    embed: Kept,
+    embedder: Embeddings,
+    reader: Reader,
     track: Callable[[Sequence[Claim]], Iterator[Claim]],
 ) -> list[Grounded]:
     """Score every claim with each arm."""
     weights = _rarity(claims)
-    told = [_scores(claim, embed, weights) for claim in track(claims)]
+    told = [_scores(claim, embedder, reader, weights) for claim in track(claims)]
     return [_figures(arm, [t[arm] for t in told], [c.support for c in claims]) for arm in arms]
 
 
-def _scores(claim: Claim, embed: Kept, weights: Mapping[str, float]) -> dict[str, float]:
+def _scores(claim: Claim, embedder: Embeddings, reader: Reader, weights: Mapping[str, float]) -> dict[str, float]:
     page = " ".join(claim.source)
-    cosine = float((embed(claim.source) @ embed([claim.text])[0]).max())
+    vectors = np.asarray(embedder.embed_documents([claim.text, *claim.source]), dtype=np.float32)
+    cosine = float((vectors[1:] @ vectors[0]).max())
+    judged = float(reader.judge((claim.text, ""), reader.read([(s, "") for s in claim.source])).max())
     words = set(tokens(claim.text))
     total = sum(weights[w] for w in words) or 1.0
     rare = sum(weights[w] for w in words & set(tokens(page))) / total
-    return {COSINE: cosine, WORDS: borne_out(claim.text, page), RARE: rare, BOTH: cosine + rare}
+    return {COSINE: cosine, READER: judged, WORDS: borne_out(claim.text, page), RARE: rare, BOTH: cosine + rare}
 
 
 def _rarity(claims: Sequence[Claim]) -> dict[str, float]:

@@ -71,7 +71,7 @@ def reciprocal(rankings: Sequence[Sequence[str]]) -> list[str]:
 
 def _by_evidence(shelf: Shelf, question: Asked, hits: Sequence[Hit]) -> Sequence[Hit]:
     asked = Question(question.text, before(question))
-    best = {u.passage.key: u.score for u in reversed(shelf.selector.units(shelf.view, asked, hits))}
+    best = {u.passage.key: u.score for u in reversed(shelf.selector.units(asked, hits, {}))}
     return sorted(hits, key=lambda hit: -best.get(hit.passage.key, 0.0))
 
 

@@ -19,10 +19,9 @@ from retrieval.evidence import Selector
 from retrieval.index import Place
 from retrieval.instants import now
 from retrieval.lexical import LexicalIndex
-from retrieval.relevance import Relevance
+from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever
 from retrieval.versions import View
-from retrieval.wording import Wording
 from service.storage.database import open_database
 
 Track = Callable[[Sequence[Text]], Iterator[Text]]
@@ -54,30 +53,30 @@ class Shelf:
 
 
 def before(question: Asked) -> str:
-    """What was said before a question: the customer's last message, and what stands around it in this one."""
-    return " ".join(part for part in (*question.thread[-1:], question.context) if part)
+    """What was said before a question: the customer's last two messages, and what stands around it in this one."""
+    return " ".join(part for part in (*question.thread[-2:], question.context) if part)
 
 
 @contextmanager
 def shelved(
-    data: Judged, folder: Path, domain: Domain, encoder: Encoder, relevance: Relevance, track: Track
+    data: Judged, folder: Path, domain: Domain, encoder: Encoder, reader: Reader, track: Track
 ) -> Iterator[Shelf]:
     """Publish the texts of a data set in a folder, one document each.
 
     Args:
         data: the texts.
         folder: empty, or filled by the same texts before.
-        domain: gives zone and audiences; its slots and synonyms are left out, as the texts are another's.
+        domain: gives zone and audiences; its slots are left out, as the texts are another's.
         encoder: embeds.
-        relevance: judges units.
+        reader: judges units.
         track: shows how far it is.
     """
-    plain = domain.model_copy(update={"slots": {}, "synonyms": ()})
+    plain = domain.model_copy(update={"slots": {}})
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_database(f"sqlite:///{folder / 'catalog.db'}")
     catalog, lexical = Catalog(engine), LexicalIndex(engine)
     dense = DenseIndex(engine, Place(folder / "chroma"), encoder.fingerprint)
-    publisher = Publisher(plain, engine, catalog, dense, encoder.passages)
+    publisher = Publisher(plain, engine, catalog, dense, encoder.passages, reader)
     publisher.upkeep.start()
     everybody = frozenset(plain.audiences)
     names = {f"text-{n:06}": text.id for n, text in enumerate(data.texts)}
@@ -86,7 +85,7 @@ def shelved(
             for name, text in zip(names, track(data.texts), strict=True):
                 publisher.publish(_submission(name, text, everybody), "bench", everybody)
         retriever = Retriever(catalog, lexical, dense, encoder)
-        selector = Selector(plain, retriever, lexical, relevance, Wording(plain, encoder, encoder.words))
+        selector = Selector(plain, retriever, Readings(engine, reader))
         yield Shelf(retriever, selector, catalog.view(everybody, now()), names)
     finally:
         dense.close()

@@ -47,7 +47,7 @@ def serve(
     from service.build import build
     from service.door.safety import check
     from service.home import owned
-    from service.prepare import prepare, warming
+    from service.prepare import prepare
     from service.records.housekeeping import housekeeping
     from service.settings import Settings
     from service.watching.tracing import tracing
@@ -65,7 +65,7 @@ def serve(
         _greet(settings.url, settings.home, services.sign_in_path())
         app = create_app(services)
         signal.signal(signal.SIGTERM, _leave)  # what uvicorn raises again when it has finished: everything is closed
-        with warming(services), housekeeping(services.engine, settings.journal_days), tracing(settings.otlp_url):
+        with housekeeping(services.engine, settings.journal_days), tracing(settings.otlp_url):
             uvicorn.run(
                 app,
                 host=settings.host,

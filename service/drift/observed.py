@@ -98,7 +98,7 @@ def observed(record: Record, domain: Domain, sufficient: float) -> Observation:
     Args:
         record: as the pipeline wrote it.
         domain: whose languages are declared.
-        sufficient: score, 0..1, from which on evidence answers; see `retrieval.relevance.Scale`.
+        sufficient: score, 0..1, from which on evidence answers; see `retrieval.readings.Reader`.
     """
     request, reply = record.request, record.reply
     text = model_text(request["subject"], request["body"], [m["text"] for m in request["thread"]])

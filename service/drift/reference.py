@@ -47,7 +47,7 @@ class Grounds:
 
     adapter: str  # id of what labelled
     encoder: str  # fingerprint of the bare encoder
-    judge: str  # id of what orders evidence
+    judge: str  # the evidence reader and its calibration
     domain: str  # fingerprint of the definition
     dataset: str  # fingerprint of the file that the tickets are from
     at: str  # ISO 8601: documents of another day answer other questions
@@ -67,7 +67,7 @@ def grounds_of(services: Services, at: str = "") -> Grounds:
     return Grounds(
         adapter=live.id,
         encoder=services.encoder.fingerprint,
-        judge=services.pipeline.selector.relevance.name,
+        judge=services.pipeline.selector.reader.fingerprint,
         domain=services.domain.fingerprint,
         dataset=live.dataset,
         at=at,
@@ -76,8 +76,8 @@ def grounds_of(services: Services, at: str = "") -> Grounds:
 
 def observe(services: Services, request_ids: Sequence[str]) -> tuple[Observation, ...]:
     """Requests that were answered, as drift sees them."""
-    journal, scale = services.pipeline.journal, services.pipeline.selector.relevance.scale
-    return tuple(observed(journal.read(one), services.domain, scale.sufficient) for one in request_ids)
+    journal, reader = services.pipeline.journal, services.pipeline.selector.reader
+    return tuple(observed(journal.read(one), services.domain, reader.sufficient) for one in request_ids)
 
 
 def make(settings: Settings, progress: Progress) -> tuple[Path, Reference]:

@@ -85,9 +85,9 @@ def look(services: Services, last: int | None = None, reference: Reference | Non
 
 def _seen(services: Services, limit: int) -> tuple[Observation, ...]:
     """The newest requests with their feedback, oldest of them first."""
-    scale = services.pipeline.selector.relevance.scale
+    sufficient = services.pipeline.selector.reader.sufficient
     records = services.pipeline.journal.latest(limit)
-    return with_feedback(services.engine, [observed(r, services.domain, scale.sufficient) for r in records])
+    return with_feedback(services.engine, [observed(r, services.domain, sufficient) for r in records])
 
 
 def _too_few(requests: int) -> str:

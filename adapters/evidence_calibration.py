@@ -1,0 +1,56 @@
+"""From scores to probabilities: fitted on questions that the evidence reader did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from adapters.calibrate import threshold
+from adapters.data.judged import Judged
+from adapters.evidence_training import parted, surroundings
+from adapters.readers import Calibration, Scorer
+from domains.spec import InvalidInput
+
+_FEWEST = 100
+
+
+def calibrate(
+    scorer: Scorer, shelves: Sequence[Judged], risk: float, progress: Callable[[str, float], None]
+) -> Calibration:
+    """Fit how probable it is that the best text answers, and from which probability on it may be told.
+
+    Every question that was kept from training is asked of all texts of its organisation. The probability is a logistic
+    function of the best score (Platt 1999); for the threshold see `adapters.calibrate.threshold`.
+
+    Args:
+        scorer: what is calibrated.
+        shelves: questions and texts.
+        risk: share of wrong answers that is accepted among those given, 0..1.
+        progress: told what is being done and the share that is done.
+
+    Raises:
+        InvalidInput: too few questions were kept from training, or all or none of them were answered right.
+    """
+    best: list[float] = []
+    right: list[bool] = []
+    for n, shelf in enumerate(shelves):
+        progress(f"Asking {shelf.name}", n / len(shelves))
+        readings = scorer.read([(text.text, text.title) for text in shelf.texts])
+        for question in parted(shelf)[1]:
+            scores = scorer.score((question.text, surroundings(question)), readings)
+            first = int(scores.argmax())
+            best.append(float(scores[first]))
+            right.append(shelf.texts[first].id in question.relevant)
+    if len(best) < _FEWEST or len(set(right)) < 2:
+        raise InvalidInput(f"{len(best)} questions were kept from training, {sum(right)} answered right.", _MORE)
+    scores = np.array(best, dtype=np.float32)
+    fitted = LogisticRegression(C=1e6).fit(scores[:, None], right)
+    found = Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), 1.0, risk, len(best))
+    probability = found.probability(scores)[:, None]
+    sufficient = threshold(probability, np.where(right, 0, 1), risk)  # above 1 where nothing is sure enough
+    return Calibration(round(found.slope, 4), round(found.intercept, 4), sufficient, risk, len(best))
+
+
+_MORE = f"A tenth of the questions is kept; {_FEWEST} of them are needed, answerable and not."
