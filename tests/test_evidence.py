@@ -15,7 +15,7 @@ from retrieval.questions import Question
 from retrieval.readings import Readings
 from retrieval.units import Unit, in_full, steps_with, units_of
 from retrieval.versions import Version
-from tests.shelf import EVERYONE, Shelf
+from tests.shelf import EVERYONE, Shelf, WordReader
 
 PUBLIC = frozenset({"public"})
 DAY = datetime(2026, 7, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ REQUESTS = "# Signature requests\n\nA signature request expires after {} days. A
 
 
 @pytest.fixture(scope="module")
-def selector(tmp_path_factory, domain, encoder):
+def plans(tmp_path_factory, domain, encoder):
     reader = calibrated(scorer_of("", domain, encoder), domain)
     shelf = Shelf(tmp_path_factory.mktemp("evidence"), domain, encoder, reader=reader)
     shelf.publish("prices", PRICES, precedence=100)
@@ -59,9 +59,18 @@ def selector(tmp_path_factory, domain, encoder):
         "parcels", "# Parcels\n\nNo mail with the parcel number came? Then ask the courier for the parcel number.\n"
     )
     shelf.publish("secret", "# Vault\n\nThe orchid vault costs 73 EUR.\n", audience=("agents",))
-    made = Selector(domain, shelf.retriever, Readings(shelf.engine, reader))
-    yield lambda text, given=None, who=PUBLIC: made.select(shelf.catalog.view(who, DAY), Question(text), given or {})
+    yield shelf
     shelf.close()
+
+
+@pytest.fixture(scope="module")
+def selector(plans, domain):
+    return selecting(plans, domain, plans.reader)
+
+
+def selecting(plans, domain, reader):
+    made = Selector(domain, plans.retriever, Readings(plans.engine, reader))
+    return lambda text, given=None, who=PUBLIC: made.select(plans.catalog.view(who, DAY), Question(text), given or {})
 
 
 def texts(finding):
@@ -80,7 +89,10 @@ def test_the_customers_context_serves_where_the_ticket_is_silent(selector):
 
 def test_what_nobody_gave_is_told_as_alternatives_or_asked_for(selector):
     assert len(selector("What does the Team plan cost in EUR?").units) == 2
-    found = selector("What do your plans cost per user?")
+
+
+def test_more_rows_than_can_be_told_are_asked_for(plans, domain):
+    found = selecting(plans, domain, WordReader())("price per user per month?")  # all rows hold all words
     assert found.units == ()
     assert {"plan", "currency", "billing_period"} <= set(found.ask)
 
