@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, exists, func, select
 
 from retrieval.contents import Draft
 from retrieval.tables import readings as table
@@ -166,14 +166,14 @@ def made_of(reader: Reader, units: Sequence[Unit], known: ByPlace) -> ByPlace:
 def load(connection: Connection, reader: str, content: str, title: str) -> ByPlace:
     """The readings that are stored of a content under a title, stale ones too."""
     query = select(table.c.start, table.c.end, table.c.input_hash, table.c.data)
-    rows = connection.execute(query.where(_own(reader, content, title)))
+    rows = connection.execute(query.where(_OWN), _own(reader, content, title))
     return {(row.start, row.end): StoredReading(row.input_hash, bytes(row.data)) for row in rows}
 
 
 def load_hashes(connection: Connection, reader: str, content: str, title: str) -> dict[Place, str]:
     """The hashes of what was read, without the readings."""
     query = select(table.c.start, table.c.end, table.c.input_hash)
-    rows = connection.execute(query.where(_own(reader, content, title)))
+    rows = connection.execute(query.where(_OWN), _own(reader, content, title))
     return {(row.start, row.end): row.input_hash for row in rows}
 
 
@@ -186,7 +186,7 @@ def keep(tx: Connection, reader: str, content: str, title: str, readings: ByPlac
 
 def replace(tx: Connection, reader: str, content: str, title: str, readings: ByPlace) -> None:
     """Store the readings of all units of a content under a title, in place of what is stored."""
-    tx.execute(delete(table).where(_own(reader, content, title)))
+    tx.execute(delete(table).where(_OWN), _own(reader, content, title))
     same = {"content": content, "title": title, "reader": reader}
     rows = [
         same | {"start": start, "end": end, "input_hash": reading.input_hash, "data": reading.data}
@@ -212,8 +212,16 @@ def count_unowned(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(table).where(_unowned())).scalar() or 0
 
 
-def _own(reader: str, content: str, title: str) -> ColumnElement[bool]:
-    return (table.c.content == content) & (table.c.title == title) & (table.c.reader == reader)
+# Values are given when a statement runs: SQLAlchemy keeps those of a statement's first run in its cache, titles too.
+_OWN = (
+    (table.c.content == bindparam("own_content"))
+    & (table.c.title == bindparam("own_title"))
+    & (table.c.reader == bindparam("own_reader"))
+)
+
+
+def _own(reader: str, content: str, title: str) -> dict[str, str]:
+    return {"own_reader": reader, "own_content": content, "own_title": title}
 
 
 def _unowned() -> ColumnElement[bool]:
