@@ -493,11 +493,11 @@ def test_a_start_answers_what_a_killed_process_had_taken(desk_of, settings, serv
 def test_a_shutdown_answers_first_what_was_taken(services, desk_of, settings, zendesk):
     app = create_app(replace(services, settings=settings, tools=desk_of(settings)))
     with TestClient(app) as client:
-        for ticket in range(10):
+        for ticket in range(3):
             zendesk.ticket(ticket, (7, True, PRICE))
             assert sent(client, "zendesk", event(ticket)).json() == {"status": "accepted"}
-    assert states(services) == ["done"] * 10
-    assert all(len(zendesk.notes(ticket)) == 1 for ticket in range(10))
+    assert states(services) == ["done"] * 3
+    assert all(len(zendesk.notes(ticket)) == 1 for ticket in range(3))
 
 
 def test_a_full_queue_is_told_at_once_and_takes_nothing(desk_of, settings, services, zendesk):
