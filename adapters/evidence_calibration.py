@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from adapters.calibrate import threshold
 from adapters.data.judged import Judged
-from adapters.evidence_training import parted, surroundings
+from adapters.evidence_training import parted
 from adapters.readers import Calibration, Scorer
 from domains.spec import InvalidInput
 
@@ -39,7 +39,7 @@ def calibrate(
         progress(f"Asking {shelf.name}", n / len(shelves))
         readings = scorer.read([(text.text, text.title) for text in shelf.texts])
         for question in parted(shelf)[1]:
-            scores = scorer.score((question.text, surroundings(question)), readings)
+            scores = scorer.score((question.text, question.surroundings), readings)
             first = int(scores.argmax())
             best.append(float(scores[first]))
             right.append(shelf.texts[first].id in question.relevant)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adapters.data.judged import Judged
-from adapters.evidence_training import parted, surroundings
+from adapters.evidence_training import parted
 from adapters.readers import Scorer
 
 _LENGTH = 10  # texts of a list
@@ -28,9 +28,9 @@ def lists(scorer: Scorer, shelf: Judged, draw: int, seed: int) -> list[dict[str,
     readings = scorer.read([(text.text, text.title) for text in shelf.texts])
     found = []
     for question in (questions[i] for i in chosen):
-        scores = scorer.score((question.text, surroundings(question)), readings)
+        scores = scorer.score((question.text, question.surroundings), readings)
         best = [shelf.texts[int(i)] for i in chance.permutation((-scores).argsort()[:_LENGTH])]
         candidates = [{"text_id": text.id, "title": text.title, "text": text.text} for text in best]
-        told = {"id": question.id, "text": question.text, "around": surroundings(question)}
+        told = {"id": question.id, "text": question.text, "around": question.surroundings}
         found.append({**told, "candidates": candidates})
     return found

@@ -74,7 +74,7 @@ class Shelf:
             [[number[t] for t in sorted(q.misleads)] for q in asked],
             [[t for room in sorted(rooms_of) for t in rooms[room]] for rooms_of in about],
             _bare(base, [joined((text.text, text.title)) for text in data.texts]),
-            _bare(base, [joined((q.text, surroundings(q))) for q in asked]),
+            _bare(base, [joined((q.text, q.surroundings)) for q in asked]),
         )
 
     def mine(self, best: Numbers) -> Mined:
@@ -203,7 +203,7 @@ def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple
         texts = _read(base, reader, shelf.texts)
         for start in range(0, len(shelf.asked), _ASKED):
             part = slice(start, start + _ASKED)
-            asked = _read(base, reader, [(q.text, surroundings(q)) for q in shelf.asked[part]])
+            asked = _read(base, reader, [(q.text, q.surroundings) for q in shelf.asked[part]])
             bare = torch.from_numpy(shelf.bare_asked[part] @ shelf.bare_texts.T).to(base.device)
             near = asked.pooled @ texts.pooled.T
             first = (reader.mix[0] * near + reader.mix[1] * bare).topk(min(most, near.shape[1])).indices
@@ -213,11 +213,6 @@ def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple
             numbers.append(first.gather(1, order).cpu().numpy())
             logits.append(scores.float().cpu().numpy())
     return np.concatenate(numbers), np.concatenate(logits)
-
-
-def surroundings(question: Asked) -> str:
-    """What is read beside a question: the customer's last messages and what else stands in this one."""
-    return " ".join(part for part in (*question.thread[-2:], question.context) if part)
 
 
 def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -285,7 +280,7 @@ def _pad(tensor: torch.Tensor, length: int) -> torch.Tensor:
 
 def _as_typed(question: Asked, draw: np.random.Generator) -> Pair:
     """A question as somebody might send it: now and then misspelt, or without what surrounds it."""
-    text, around = question.text, surroundings(question)
+    text, around = question.text, question.surroundings
     if not question.misleads and draw.random() < _ALONE:
         around = ""
     return (_misspelt(text, draw) if draw.random() < _TYPO else text), around

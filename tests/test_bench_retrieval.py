@@ -15,7 +15,7 @@ from domains.spec import InvalidInput
 from evals.bench.commands import app
 from evals.bench.passage_sets import load
 from evals.bench.retrieve import ARMS, RANKS, ranked, reciprocal
-from evals.bench.shelf import before, shelved
+from evals.bench.shelf import shelved
 from evals.intervals import auroc, of_auroc, of_difference, of_mean
 
 SET = Path(__file__).parent / "data" / "judged"
@@ -37,7 +37,7 @@ def test_every_arm_finds_what_answers(shelf, arm):
 
 def test_the_message_before_is_looked_for_as_well(shelf):
     question = next(q for q in judged(SET).questions if q.id == "q2")
-    assert before(question) == "Do you have a sauna?"
+    assert question.surroundings == "Do you have a sauna?"
     assert ranked(shelf, question, "fused")[0] == "sauna"
 
 

@@ -39,6 +39,11 @@ class Asked:
     helps: frozenset[str] = frozenset()
     misleads: frozenset[str] = frozenset()
 
+    @property
+    def surroundings(self) -> str:
+        """What is read beside the question: the customer's last two messages and what else stands in this one."""
+        return " ".join(part for part in (*self.thread[-2:], self.context) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.data.judged import Judged
-from adapters.evidence_training import surroundings
 from evals.cases import UNANSWERABLE, Case
 from evals.intervals import Interval, of_auroc, of_mean
 from evals.run import caller_of, request_of
@@ -67,7 +66,7 @@ def on_organisations(
     for shelf in track(organisations):
         readings = reader.read([(text.text, text.title) for text in shelf.texts])
         for question in shelf.questions:
-            scores = reader.judge((question.text, surroundings(question)), readings)
+            scores = reader.judge((question.text, question.surroundings), readings)
             order = (-scores).argsort()[: max(_DEPTHS)]
             ranks = [n for n, i in enumerate(order, start=1) if shelf.texts[int(i)].id in question.relevant]
             told.append(_Asked(ranks[0] if ranks else None, float(scores.max()), bool(question.relevant)))

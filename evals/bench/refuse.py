@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapters.data.judged import Asked
-from evals.bench.shelf import Shelf, before
+from evals.bench.shelf import Shelf
 from evals.intervals import Interval, of_auroc
 from retrieval.questions import Question
 from retrieval.retriever import Fusion
@@ -47,7 +47,7 @@ def compare(
 def score(shelf: Shelf, question: Asked, arm: str) -> float:
     """How sure an arm is that there is an answer."""
     if arm == SUFFICIENCY:
-        return shelf.selector.select(shelf.view, Question(question.text, before(question)), _NOTHING).score
+        return shelf.selector.select(shelf.view, Question(question.text, question.surroundings), _NOTHING).score
     fusion = Fusion(lexical=0) if arm == COSINE else Fusion()
     hits = shelf.search(question, replace(shelf.retriever, fusion=fusion))
     return max((hit.score for hit in hits), default=0.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapters.data.judged import Asked
-from evals.bench.shelf import Shelf, before
+from evals.bench.shelf import Shelf
 from evals.intervals import Interval, of_mean
 from retrieval.questions import Question
 from retrieval.retriever import Fusion, Hit
@@ -70,7 +70,7 @@ def reciprocal(rankings: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _by_evidence(shelf: Shelf, question: Asked, hits: Sequence[Hit]) -> Sequence[Hit]:
-    asked = Question(question.text, before(question))
+    asked = Question(question.text, question.surroundings)
     best = {u.passage.key: u.score for u in reversed(shelf.selector.units(asked, hits, {}))}
     return sorted(hits, key=lambda hit: -best.get(hit.passage.key, 0.0))
 

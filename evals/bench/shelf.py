@@ -44,17 +44,12 @@ class Shelf:
     def search(self, question: Asked, retriever: Retriever | None = None) -> tuple[Hit, ...]:
         """The passages for a question, asked with the message before it."""
         asked = retriever or self.retriever
-        return asked.search(self.view, question.text, before(question), limit=_HITS)
+        return asked.search(self.view, question.text, question.surroundings, limit=_HITS)
 
     def without(self, texts: frozenset[str]) -> Shelf:
         """The same with some texts taken out: what is left are the near misses."""
         kept = tuple(v for v in self.view.versions if self._names[v.doc_id] not in texts)
         return replace(self, view=View(self.view.moment, self.view.revision, self.view.audiences, kept))
-
-
-def before(question: Asked) -> str:
-    """What was said before a question: the customer's last two messages, and what stands around it in this one."""
-    return " ".join(part for part in (*question.thread[-2:], question.context) if part)
 
 
 @contextmanager
