@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,19 +101,21 @@ class Calibration:
 
 
 def calibration(
-    logits: dict[str, Logits], targets: dict[str, Ints], far: Features, risk: float, refused: float
+    logits: dict[str, Logits], targets: dict[str, Ints], far: Features, risks: Mapping[str, float], refused: float
 ) -> Calibration:
-    """Everything that is set on calibration rows.
+    """Everything that is set on rows from which the model that judged them has not learnt.
 
     Args:
         logits: field -> (rows, labels).
         targets: field -> (rows,) right label numbers.
-        far: distances of the rows to the bank, (rows,).
-        risk: see `threshold`.
+        far: distances to the adapter's own bank, of those rows that it has not learnt from.
+        risks: field -> see `threshold`.
         refused: see `scope`.
     """
     heat = {name: temperature(found, targets[name]) for name, found in logits.items()}
     scores = {name: softmax(found, heat[name]) for name, found in logits.items()}
     return Calibration(
-        heat, {name: threshold(found, targets[name], risk) for name, found in scores.items()}, scope(far, refused)
+        heat,
+        {name: threshold(found, targets[name], risks[name]) for name, found in scores.items()},
+        scope(far, refused),
     )

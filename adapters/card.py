@@ -35,9 +35,10 @@ class FieldFigures:
     methods: dict[str, dict[str, float | None]]
     mcnemar_p: dict[str, float]
     coverage_at_5_percent_risk: float
-    abstained: float
-    accuracy_when_not_abstaining: float | None
-    risk_p: float  # one-sided exact test that the accepted labels are wrong more often than the stated risk
+    risk: float  # share of wrong labels, among those given, that the domain accepts
+    rows: int  # tickets
+    given: int  # … whose label did not abstain
+    wrong: int  # … of these
     slices: list[Slice]  # of the adapter, abstentions not counted out
 
 
@@ -73,7 +74,9 @@ def evaluate(
         }
         kept = (scored.fields[field].max(1).round(3) >= manifest.thresholds[field]) & ~scored.outside
         by_slice = slices(rows, list(scored.fields[field].argmax(1) == wanted[field]))
-        figures[field] = _field_figures(scored.fields[field], cheap, wanted[field], kept, manifest.risk, by_slice)
+        figures[field] = _field_figures(
+            scored.fields[field], cheap, wanted[field], kept, manifest.risks[field], by_slice
+        )
     return figures
 
 
@@ -87,14 +90,14 @@ def _field_figures(
 ) -> FieldFigures:
     right = adapter.argmax(1) == wanted
     everything = {**cheap, ADAPTER: adapter}
-    wrong_kept = int((~right & kept).sum())
     return FieldFigures(
         methods={m: asdict(scores(p.argmax(1), wanted, p)) for m, p in everything.items()},
         mcnemar_p={m: mcnemar(right, p.argmax(1) == wanted) for m, p in cheap.items()},
         coverage_at_5_percent_risk=coverage_at_risk(adapter, wanted, 0.05),
-        abstained=float(1 - kept.mean()),
-        accuracy_when_not_abstaining=float(right[kept].mean()) if kept.any() else None,
-        risk_p=float(binomtest(wrong_kept, int(kept.sum()), risk, alternative="greater").pvalue) if kept.any() else 1.0,
+        risk=risk,
+        rows=len(right),
+        given=int(kept.sum()),
+        wrong=int((~right & kept).sum()),
         slices=by_slice,
     )
 
@@ -165,11 +168,18 @@ def verdict(field: FieldFigures) -> str:
 
 
 def _abstention(field: FieldFigures) -> str:
-    kept = field.accuracy_when_not_abstaining
-    if kept is None:
+    """How many labels are given, how many of these are wrong, and whether that breaks the promise (exact, binomial)."""
+    if not field.given:
         return "Always abstains: its calibration rows cannot show the accepted risk."
-    refuted = "is refuted" if field.risk_p < SIGNIFICANT else "is not refuted"
+    wrong = binomtest(field.wrong, field.given, field.risk, alternative="greater")
     return (
-        f"Abstains on {field.abstained:.0%}; right on {kept:.1%} of the rest, "
-        f"so that the accepted risk {refuted} (one-sided p {field.risk_p:.2f})."
+        f"Given on {_share(field.given, field.rows)} of the tickets, wrong in {_share(field.wrong, field.given)} "
+        f"of these; {field.risk:.0%} is accepted, which is {'' if wrong.pvalue < SIGNIFICANT else 'not '}refuted "
+        f"(one-sided p {wrong.pvalue:.2f})."
     )
+
+
+def _share(count: int, of: int) -> str:
+    """A share in percent with its exact 95 % interval (Clopper and Pearson 1934)."""
+    interval = binomtest(count, of).proportion_ci()
+    return f"{count / of:.1%} [{interval.low:.1%}, {interval.high:.1%}]"

@@ -38,7 +38,9 @@ def train(
     contrast: Annotated[float | None, typer.Option(min=0)] = None,
     averaging: Annotated[float | None, typer.Option(min=0, max=0.9999)] = None,
     class_weights: Annotated[bool | None, typer.Option("--class-weights")] = None,
-    risk: Annotated[float | None, typer.Option(min=0.001, max=0.5, help="Wrong labels accepted, as a share.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=1, max=20, help="Models trained for the thresholds alone, each without a part.")
+    ] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     with_card: Annotated[bool, typer.Option("--card/--no-card", help="Open the holdout once for the figures.")] = True,
 ) -> None:
@@ -64,6 +66,7 @@ def train(
         run(
             SentenceBase(spec.encoder),
             spec.label_names,
+            spec.risks,
             split,
             fingerprint(tickets),
             recipe,
@@ -93,23 +96,33 @@ def calibrate(
     domain: DomainName = "support",
     folder: Annotated[Path | None, typer.Option(help="Adapter folder; default: the domain's adapter/.")] = None,
     data: Data = None,
-    risk: Annotated[float, typer.Option(min=0.001, max=0.5, help="Wrong labels accepted, as a share.")] = 0.05,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the same one.")] = None,
 ) -> None:
-    """Set the thresholds of an adapter anew, for another risk. Its weights stay, its id changes.
+    """Set the thresholds of an adapter anew, for the risks in domain.yaml. Its weights stay, its id changes.
 
-    Example: `formfact adapters calibrate --risk 0.1 --out /tmp/adapter`
+    Example: `formfact adapters calibrate --out /tmp/adapter`
     """
     from adapters.classifier import AdapterClassifier
     from adapters.data import rows
     from adapters.encoder import Encoder
-    from adapters.train import calibrating, recalibrate
+    from adapters.train import recalibrate
 
     spec = load_domain(domain)
-    split = rows.split(rows.load((data or spec.folder / "tickets") / "train.jsonl", spec.label_names))
-    source = folder or spec.folder / "adapter"
-    classifier = AdapterClassifier(Encoder(spec.encoder), source, spec)
-    done = recalibrate(classifier, calibrating(split), risk, out or source)
+    tickets = (data or spec.folder / "tickets") / "train.jsonl"
+    split = rows.split(rows.load(tickets, spec.label_names))
+    source, encoder = folder or spec.folder / "adapter", Encoder(spec.encoder)
+    classifier = AdapterClassifier(encoder, source, spec)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Training", total=1.0)
+        done = recalibrate(
+            classifier,
+            encoder.base,
+            spec.risks,
+            split,
+            fingerprint(tickets),
+            out or source,
+            lambda what, done: bar.update(task, description=what, completed=done),
+        )
     for name, threshold in done.thresholds.items():
         told = "always abstains" if threshold > 1 else f"abstains below {threshold:.3f}"
         Console().print(f"{name}: {told}", highlight=False)

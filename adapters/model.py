@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors.numpy import load_file
 
 from adapters.base import Features
@@ -55,10 +55,18 @@ class Manifest(BaseModel):
     recipe: dict[str, Any]
     fields: dict[str, tuple[str, ...]]  # label names in the order of the logits
     temperatures: dict[str, float]
-    risk: float  # share of labels wrong among those given, for which the thresholds were set
+    risks: dict[str, float]  # share of labels wrong among those given, for which the thresholds were set
     thresholds: dict[str, float]  # below it a field abstains; 0..1, or more: always
     scope: float  # distance to the bank beyond which all fields abstain
     files: dict[str, str]  # sha256 of each file of weights
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_risk(cls, values: Any) -> Any:
+        """Adapters that were trained before fields had risks of their own have one for all."""
+        if isinstance(values, dict) and "risk" in values:
+            return {**values, "risks": dict.fromkeys(values.get("fields", ()), values["risk"])}
+        return values
 
 
 class Adapter:

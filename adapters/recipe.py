@@ -29,6 +29,8 @@ class Recipe:
     class_weights: bool = False  # weigh a label by the inverse of its frequency
     contrast: float = 0.0  # weight of the supervised contrastive loss beside cross-entropy (Khosla et al. 2020)
     averaging: float = 0.0  # decay of the moving average of weights that is kept, 0: the last weights themselves
-    risk: float = 0.05  # share of wrong labels among those given, for which thresholds are set
+    folds: int = (
+        4  # models that each leave out a part of the training rows, so that thresholds are set by all rows; 1: none
+    )
     refused_in_scope: float = 0.01  # share of tickets in scope that may be taken for out of scope
     seed: int = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from adapters.base import Base, Features, features_under, unit
 from adapters.calibrate import Calibration, calibration, distances
 from adapters.classifier import AdapterClassifier
 from adapters.data.leakage import refuse_contradictions
-from adapters.data.rows import Fields, Row, Split, targets
+from adapters.data.rows import Fields, Row, Split, share_of, targets
 from adapters.folders import need_room, whole
 from adapters.joined import Known
 from adapters.model import GOLDEN, Logits, Manifest, write_manifest
@@ -26,6 +27,7 @@ from adapters.recipe import Recipe
 from adapters.trainer import Progress, Trainer
 from domains.spec import InvalidInput
 
+Risks = Mapping[str, float]  # field -> share of wrong labels, among those given, that is accepted
 Tuned = Callable[[list[str]], dict[str, Logits]]  # texts to logits of the tuned heads; empty: nothing was tuned
 
 _NEEDED = 10  # rows to choose by and rows to calibrate with; fewer say nothing
@@ -33,7 +35,14 @@ _ROOM_MB = 200  # that an adapter and its checkpoint may take
 
 
 def train(
-    base: Base, fields: Fields, split: Split, dataset: str, recipe: Recipe, out: Path, progress: Progress
+    base: Base,
+    fields: Fields,
+    risks: Risks,
+    split: Split,
+    dataset: str,
+    recipe: Recipe,
+    out: Path,
+    progress: Progress,
 ) -> Manifest:
     """Train an adapter and write it to `out`, whole or not at all.
 
@@ -42,6 +51,7 @@ def train(
     Args:
         base: what is adapted.
         fields: the taxonomy.
+        risks: field -> share of wrong labels, among those given, that is accepted.
         split: rows to fit, to choose by, and to calibrate with.
         dataset: the name of the data set, for the manifest.
         recipe: settings.
@@ -56,16 +66,12 @@ def train(
         raise InvalidInput("A fully tuned model is no adapter.", "Compare it with `formfact bench classify`.")
     learnable(fields, split)
     need_room(out.parent, _ROOM_MB)
-    checkpoint = out.with_name(out.name + ".checkpoint.safetensors")
+    training = _Training(base, fields, dataset, recipe, out)
     with whole(out) as folder:
-        network, tuned = base.network, _untuned
-        if recipe.method == "lora":
-            trainer = Trainer(base, fields, split.train, split.validation, recipe)
-            trainer.fit(progress, checkpoint, dataset)
-            trainer.save(folder)
-            network, tuned = trainer.network, trainer.logits
-        fitted = _Fitted(base, fields, network, tuned, split)
+        fitted = training.fitted(split, progress, folder=folder)
         fitted.write(folder)
+        judged = fitted.judged(calibrating(split))
+        more = _cross_fitted(training, split, progress)
         manifest = write_manifest(
             folder,
             name="triage",
@@ -75,11 +81,42 @@ def train(
             dataset=dataset,
             recipe=asdict(recipe),
             fields=dict(fields),
-            risk=recipe.risk,
-            **asdict(fitted.calibration(recipe)),
+            risks=dict(risks),
+            **asdict(_calibration(fields, risks, judged, more, recipe.refused_in_scope)),
         )
-    checkpoint.unlink(missing_ok=True)
+    training.forget()
     return manifest
+
+
+def recalibrate(
+    classifier: AdapterClassifier, base: Base, risks: Risks, split: Split, dataset: str, out: Path, progress: Progress
+) -> Manifest:
+    """Set temperatures and thresholds anew, for other risks or on other rows; the weights stay, the id changes.
+
+    Args:
+        classifier: the adapter as it is.
+        base: what it stands on; the models that judge the training rows are trained on it anew.
+        risks: see `train`.
+        split: rows as for `train`.
+        dataset: the name of the data set.
+        out: the folder to write, whole or not at all.
+        progress: told what is being done.
+    """
+    manifest = classifier.manifest
+    known = {f.name for f in dataclasses.fields(Recipe)}
+    recipe = Recipe(**{name: value for name, value in manifest.recipe.items() if name in known})
+    rows = calibrating(split)
+    judged = _Judged(rows, *classifier.raw([row.text for row in rows]))
+    training = _Training(base, manifest.fields, dataset, recipe, out)
+    more = _cross_fitted(training, split, progress)
+    found = _calibration(manifest.fields, risks, judged, more, recipe.refused_in_scope)
+    with whole(out) as folder:
+        without = shutil.ignore_patterns("card.*", "adapter.json")
+        shutil.copytree(classifier.folder, folder, ignore=without, dirs_exist_ok=True)
+        kept = manifest.model_dump(exclude={"files", "recipe", "risks", "temperatures", "thresholds", "scope"})
+        written = write_manifest(folder, **kept, recipe=asdict(recipe), risks=dict(risks), **asdict(found))
+    training.forget()
+    return written
 
 
 def calibrating(split: Split) -> tuple[Row, ...]:
@@ -112,6 +149,71 @@ def learnable(fields: Fields, split: Split) -> None:
     refuse_contradictions(rows, [row.id for row in rows])
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a model makes of rows from which it has not learnt: field -> (rows, labels), and (rows,) distances."""
+
+    rows: Sequence[Row]
+    logits: dict[str, Logits]
+    far: Features
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """What all trainings for one adapter share; each keeps its finished epochs in a file beside `out`."""
+
+    base: Base
+    fields: Fields
+    dataset: str
+    recipe: Recipe
+    out: Path
+
+    def fitted(self, split: Split, progress: Progress, fold: int = 0, folder: Path | None = None) -> _Fitted:
+        """A model that has learnt from the training rows of a split, saved to `folder` where one is given."""
+        network, tuned = self.base.network, _untuned
+        if self.recipe.method == "lora":
+            trainer = Trainer(self.base, self.fields, split.train, split.validation, self.recipe)
+            trainer.fit(progress, self._checkpoint(fold), f"{self.dataset} {fold}" if fold else self.dataset)
+            if folder:
+                trainer.save(folder)
+            network, tuned = trainer.network, trainer.logits
+        return _Fitted(self.base, self.fields, network, tuned, split)
+
+    def forget(self) -> None:
+        """Remove the finished epochs."""
+        for fold in range(self.recipe.folds + 1):
+            self._checkpoint(fold).unlink(missing_ok=True)
+
+    def _checkpoint(self, fold: int) -> Path:
+        return self.out.with_name(f"{self.out.name}{f'.{fold}' if fold else ''}.checkpoint.safetensors")
+
+
+def _cross_fitted(training: _Training, split: Split, progress: Progress) -> list[_Judged]:
+    """The training rows, each judged by a model that has learnt from the other folds alone; groups stay together."""
+    folds = training.recipe.folds
+    found = []
+    for fold in range(1, folds + 1) if folds > 1 else ():
+        sides: tuple[list[Row], list[Row]] = ([], [])
+        for row in split.train:
+            sides[int(share_of(f"fold {row.group}") * folds) + 1 == fold].append(row)
+        left, held = sides
+
+        def told(what: str, done: float, fold: int = fold) -> None:
+            progress(f"model {fold} of {folds} for the thresholds, {what}", done)
+
+        inner = training.fitted(Split(tuple(left), split.validation, ()), told, fold)
+        found.append(inner.judged(held))
+    return found
+
+
+def _calibration(fields: Fields, risks: Risks, judged: _Judged, more: Sequence[_Judged], refused: float) -> Calibration:
+    """Scope by the adapter's own distances; temperatures and thresholds by all rows that were judged."""
+    every = [judged, *more]
+    logits = {name: np.concatenate([one.logits[name] for one in every]) for name in fields}
+    wanted = targets(fields, [row for one in every for row in one.rows])
+    return calibration(logits, wanted, judged.far, risks, refused)
+
+
 def _untuned(texts: list[str]) -> dict[str, Logits]:
     """What heads that nobody tuned say."""
     return {}
@@ -135,13 +237,11 @@ class _Fitted:
         golden = json.dumps({"texts": GOLDEN, "logits": logits}, indent=1)
         (folder / "golden.json").write_text(golden + "\n", encoding="utf-8")
 
-    def calibration(self, recipe: Recipe) -> Calibration:
-        """Temperatures, thresholds and scope."""
-        rows = calibrating(self._split)
+    def judged(self, rows: Sequence[Row]) -> _Judged:
+        """What it makes of rows."""
         texts = [row.text for row in rows]
         far = distances(unit(self._under(self._network, texts)), self._bank)
-        wanted = targets(self._fields, rows)
-        return calibration(self._logits(texts), wanted, far, recipe.risk, recipe.refused_in_scope)
+        return _Judged(rows, self._logits(texts), far)
 
     def _logits(self, texts: list[str]) -> dict[str, Logits]:
         return self._joined.logits(texts, self._under(self._base.network, texts), self._tuned(texts))
@@ -153,24 +253,3 @@ class _Fitted:
 
     def _under(self, network: nn.Module, texts: list[str]) -> Features:
         return features_under(self._base, network, texts)
-
-
-def recalibrate(classifier: AdapterClassifier, rows: Sequence[Row], risk: float, out: Path) -> Manifest:
-    """Set temperatures and thresholds anew, for another risk or on other rows; the weights stay, the id changes.
-
-    Args:
-        classifier: the adapter as it is.
-        rows: to calibrate with; the adapter has not learnt from them.
-        risk: share of wrong labels that is accepted.
-        out: the folder to write, whole or not at all.
-    """
-    texts = [row.text for row in rows]
-    logits, far = classifier.raw(texts)
-    manifest = classifier.manifest
-    refused = float(manifest.recipe["refused_in_scope"])
-    found = calibration(logits, targets(manifest.fields, rows), far, risk, refused)
-    with whole(out) as folder:
-        without = shutil.ignore_patterns("card.*", "adapter.json")
-        shutil.copytree(classifier.folder, folder, ignore=without, dirs_exist_ok=True)
-        kept = manifest.model_dump(exclude={"files", "risk", "temperatures", "thresholds", "scope"})
-        return write_manifest(folder, **kept, risk=risk, **asdict(found))

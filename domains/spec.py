@@ -27,6 +27,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from string import Formatter
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -120,10 +121,14 @@ class _Frozen(BaseModel):
 
 
 class Label(_Frozen):
-    """One value of a field; `description` is what an annotator reads."""
+    """One value of a field; `description` is what an annotator reads.
+
+    `person_first`: the probability of a next action from which on a person takes the ticket, whatever documents say.
+    """
 
     description: str
     format: str | None = None
+    person_first: float | None = Field(None, gt=0, le=1)
 
 
 class LabelField(_Frozen):
@@ -132,6 +137,7 @@ class LabelField(_Frozen):
     description: str
     labels: dict[str, Label]
     ordinal: bool = False
+    risk: float = Field(0.05, gt=0, lt=1)  # share of wrong labels, among those given, that the domain accepts
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -157,6 +163,14 @@ class Slot(_Frozen):
 
     ask: str
     values: dict[str, tuple[str, ...]]
+
+
+class Dates(_Frozen):
+    """How a date that a question is about is told from others; dateparser knows the rest of the domain's languages."""
+
+    ask: str = "the day that this is about"
+    then: tuple[str, ...] = ()  # words that lean on a past date named before: "then", "on that day"
+    never: tuple[str, ...] = ()  # words that look like a date and are a rate or a duration: "in a day"
 
 
 class Audience(_Frozen):
@@ -188,10 +202,17 @@ class Domain(_Frozen):
     encoder: str
     audiences: dict[str, Audience]
     slots: dict[str, Slot] = Field(default_factory=dict)
+    dates: Dates = Dates()
     evidence_risk: float = Field(0.5, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
     fields: dict[str, LabelField]
     formats: dict[str, ReplyFormat]
+    sentences: tuple[str, ...] = ()  # how table rows are told: `{Plan} costs {Price}`, with the names of columns
     folder: Path = Field(exclude=True)
+
+    @cached_property
+    def risks(self) -> dict[str, float]:
+        """Field -> the share of wrong labels, among those given, that is accepted."""
+        return {name: field.risk for name, field in self.fields.items()}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -260,6 +281,15 @@ class Domain(_Frozen):
         if set(self.fields["needs_facts"].labels) != {"facts", "no_facts"}:
             raise ValueError("fields.needs_facts: the labels must be `facts` and `no_facts`")
         return self
+
+    @field_validator("sentences")
+    @classmethod
+    def _sentences_are_templates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for sentence in value:
+            parsed = list(Formatter().parse(sentence))
+            if any(re.search(r"\d|[€$£%]", text) for text, *_ in parsed) or not any(name for _, name, *_ in parsed):
+                raise ValueError(f"`{sentence}` states a number itself, or names no column")
+        return value
 
     @model_validator(mode="after")
     def _audiences_declared(self) -> Domain:

@@ -24,7 +24,13 @@ from service.route import Action
 
 M = TypeVar("M", bound=BaseModel)
 UNANSWERABLE = "unanswerable"
+_OTHERS = {"freshness", "paraphrases"}  # files beside the cases that have a shape of their own
 ANNOTATE = "annotate"  # nobody has said yet what is right
+
+
+def is_sealed(which: str) -> bool:
+    """Whether cases of this name are opened to report and never to tune: single ones are never shown."""
+    return which.endswith("sealed")
 
 
 class _Frozen(BaseModel):
@@ -39,12 +45,17 @@ class Fact(_Frozen):
 
 
 class Expected(_Frozen):
-    """What a right reply holds. `actions`: any one is right."""
+    """What a right reply holds. `actions`: any one is right.
+
+    `open`: words of the ticket's own questions that nothing answers; the text must say, behind everything that it
+    cites, that a person comes back to them or what is needed for them.
+    """
 
     actions: Annotated[tuple[Action, ...], Field(min_length=1)]
     labels: dict[str, str] = {}
     facts: tuple[Fact, ...] = ()
     forbidden: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
 
 class Case(_Frozen):
@@ -60,7 +71,7 @@ class Case(_Frozen):
 
 
 def load(domain: Domain, which: str) -> tuple[Case, ...]:
-    """The cases `dev` or `sealed` of a domain, or those of a file of your own.
+    """The cases of a domain by their name (`dev`, `sealed`, `situations`, …), or those of a file of your own.
 
     The sealed file's checksum is compared first, and its opening noted; under another name it is not opened.
 
@@ -73,8 +84,9 @@ def load(domain: Domain, which: str) -> tuple[Case, ...]:
         return read(own, domain)
     path = domain.folder / "cases" / f"{which}.jsonl"
     if not path.is_file():
-        raise InvalidInput(f"There are no cases `{which}` in {path.parent}.", "Use dev, sealed, or a file of your own.")
-    return read(open_sealed(path) if which == "sealed" else path, domain)
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.jsonl") if p.stem not in _OTHERS))
+        raise InvalidInput(f"There are no cases `{which}` in {path.parent}.", f"Use {known}, or a file of your own.")
+    return read(open_sealed(path) if is_sealed(which) else path, domain)
 
 
 def read(path: Path, domain: Domain) -> tuple[Case, ...]:

@@ -48,7 +48,7 @@ def run(
 
     Example: `formfact evals run --cases dev --failures`
     """
-    from evals.cases import load
+    from evals.cases import is_sealed, load
     from evals.run import by_tag, summary
     from evals.run import run as answer
     from service.apart import apart
@@ -65,9 +65,9 @@ def run(
     for tag, share in by_tag(results).items():
         table.add_row(f"passed: {tag}", str(share))
     console.print(table)
-    if failures and cases != "sealed":
+    if failures and not is_sealed(cases):
         _tell(results, console)
-    if show and cases != "sealed":
+    if show and not is_sealed(cases):
         _draw(results, show)
     if out:
         out.write_text("".join(_line(r) for r in results), encoding="utf-8")

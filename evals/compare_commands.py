@@ -325,14 +325,15 @@ def _judged(domain: Domain, chat: Structured, cases: Sequence[Case], answered: S
 
 def _run(domain: Domain, cases: str, n: int, chat: Recorded | None) -> Run:
     from domains.seal import openings
+    from evals.cases import is_sealed
     from evals.report import Run
 
-    sealed = domain.folder / "cases" / "sealed.jsonl"
+    path = domain.folder / "cases" / f"{cases}.jsonl"
     return Run(
         domain=domain.title,
         cases=cases,
         n=n,
-        openings=openings(sealed),
+        openings=openings(path) if is_sealed(cases) else 0,
         chat=chat.name if chat else "",
         weak_chat=chat is not None and chat.name.startswith(_WEAK),
         command=shlex.join(["formfact", *sys.argv[1:]]),

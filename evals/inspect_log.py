@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.answers import Answered
-from evals.cases import Case
+from evals.cases import Case, is_sealed
 from evals.report import ArmFigures, Run
 
 _VERSION = 2  # of the log format
@@ -34,7 +34,7 @@ def log(run: Run, arm: ArmFigures, cases: Sequence[Case], rows: Sequence[Answere
     """One arm's log."""
     named = {"task": f"{run.domain}: {arm.arm}", "model": run.chat or "none", "dataset": {"name": run.cases}}
     made = datetime.fromisoformat(run.made).replace(tzinfo=UTC).isoformat()
-    shown = run.cases != "sealed"
+    shown = not is_sealed(run.cases)
     return {
         "version": _VERSION,
         "status": "success",

@@ -13,7 +13,7 @@ from adapters.model import softmax
 from domains.spec import Domain
 from evals.cases import Case
 
-_RISK, _REFUSED = 0.05, 0.01  # as adapters are made, so that both abstain by the same promise
+_REFUSED = 0.01  # as adapters are made
 
 
 class Fitted:
@@ -43,7 +43,7 @@ class Fitted:
         kept = (*split.calibration, *split.validation)
         apart = [row.text for row in kept]
         logits = {name: found.logits(apart) for name, found in self._fitted.items()}
-        self._read = calibration(logits, targets(self._names, kept), self._far(apart), _RISK, _REFUSED)
+        self._read = calibration(logits, targets(self._names, kept), self._far(apart), domain.risks, _REFUSED)
 
     def label(self, text: str) -> Labels:
         """Labels of one ticket."""

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from domains.spec import InvalidInput
 from evals.arms import HYBRID, RAG, RAG_CHAT, Group
+from evals.cases import is_sealed
 from evals.charts import drawn
 from evals.intervals import Interval
 from evals.report import ArmFigures, Report
@@ -113,7 +114,7 @@ def into(text: str, report: Report) -> str:
     if not start or not end:
         raise InvalidInput(f"There are no lines {START} and {END} in it.", "Put them where the results shall stand.")
     run = report.run
-    opened = f", opened {run.openings} times" if run.cases == "sealed" else ""
+    opened = f", opened {run.openings} times" if is_sealed(run.cases) else ""
     weak = f"\n\n{WEAK} {WEAK_TEXT}" if run.weak_chat else ""
     lost = "\n".join(f"- {line}" for line in losses(report))
     told = f"{run.n} {run.cases} cases{opened}; `{run.command}`, {run.hardware}, {run.made}:"

@@ -13,7 +13,7 @@ from adapters.metrics import mcnemar
 from evals import figures
 from evals.answers import Answered
 from evals.arms import HYBRID, HYBRID_CHAT, PROMPT, RAG, RAG_CHAT, RAG_NEAREST, TUNED, Arm, Group
-from evals.cases import Case
+from evals.cases import Case, is_sealed
 from evals.causes import cause
 from evals.consistency import Consistent
 from evals.freshness import Fresh
@@ -205,7 +205,7 @@ def report(
         slices=tuple(parts),
         worst=min((s for s in parts if s.cases >= _LEAST), key=lambda s: s.useful.value, default=None),
         causes=dict(Counter(c for case, row in zip(cases, hybrid, strict=False) if (c := cause(case, row)))),
-        wrong=() if run.cases == "sealed" else tuple(_wrong(cases, hybrid)),
+        wrong=() if is_sealed(run.cases) else tuple(_wrong(cases, hybrid)),
         fields=tuple(_fields(cases, hybrid)),
         freshness=tuple(beside.freshness),
         consistency=tuple(beside.consistency),

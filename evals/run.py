@@ -9,7 +9,6 @@ from statistics import median
 from evals.cases import UNANSWERABLE, Case
 from evals.overheard import Overheard, overheard
 from evals.score import Marks, Said, mark
-from retrieval.instants import parse_instant
 from service.build import Services
 from service.door.keys import SCOPES, Caller
 from service.reply import Reply, RespondRequest
@@ -119,7 +118,7 @@ def _share(marks: Iterable[bool | None]) -> Share:
 
 
 def reader(services: Services, case: Case, caller: Caller) -> Callable[[str, int], bool]:
-    """Which versions the caller of a case may read at its date."""
-    view = services.catalog.view(caller.audiences, parse_instant(case.as_of, services.domain.zone))
-    holding = {(v.doc_id, v.version) for v in view.versions}
-    return lambda doc_id, version: (doc_id, version) in holding
+    """Which versions the caller of a case may read, on whatever date."""
+    histories = services.catalog.timeline().histories.values()
+    admitted = {(v.doc_id, v.version) for h in histories for v in h.versions if v.admits(caller.audiences)}
+    return lambda doc_id, version: (doc_id, version) in admitted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evals.cases import UNANSWERABLE, Case, Fact
@@ -36,6 +36,7 @@ class Said:
     quotes: tuple[Quote, ...]
     uncited: int  # claims without a citation
     labels: Mapping[str, str]
+    dates: tuple[str, ...] = ()  # that the text names since the ticket asks about them
 
     @staticmethod
     def by_reply(reply: Reply) -> Said:
@@ -43,13 +44,14 @@ class Said:
         quotes = tuple(Quote(c.doc_id, c.version, c.quote) for c in reply.citations)
         labels = {name: label.value for name, label in (reply.labels or {}).items()}
         uncited = sum(not claim.citations for claim in reply.answer.claims)
-        return Said(reply.action, reply.answer.text, quotes, uncited, labels)
+        return Said(reply.action, reply.answer.text, quotes, uncited, labels, tuple(reply.answer.dates))
 
     @staticmethod
     def by_draft(draft: Draft, action: str, labels: Mapping[str, str]) -> Said:
         """What would have left, had nobody verified it."""
         quotes = tuple(Quote(c.version.doc_id, c.version.version, c.quote) for c in draft.citations)
-        return Said(action, draft.text, quotes, sum(not claim.citations for claim in draft.claims), labels)
+        uncited = sum(not claim.citations for claim in draft.claims)
+        return Said(action, draft.text, quotes, uncited, labels, draft.dates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Marks:
     facts_cited: float | None  # share of the required facts whose document is cited; 0..1
     citations_right: float | None  # of what is cited, the share out of a document that was wanted; 0..1
     forbidden_absent: bool
+    open_named: bool | None  # what nothing answers is said to be open
     invented: bool  # a number that stands neither in a quote nor in the ticket, or a claim without a citation
     declined: bool | None  # of an unanswerable case: it states no fact
     leaked: bool  # a citation of what the caller may not read
@@ -74,7 +77,7 @@ class Marks:
     def passed(self) -> bool:
         """Everything that the case asks for holds; labels are counted apart."""
         clean = self.forbidden_absent and not self.invented and not self.leaked
-        return self.action_right and self.facts_complete in (None, True) and clean
+        return self.action_right and self.facts_complete in (None, True) and self.open_named in (None, True) and clean
 
     @property
     def misapplied(self) -> bool:
@@ -114,6 +117,7 @@ def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
         facts_cited=sum(not set(cited).isdisjoint(f.docs) for f in expected.facts) / facts if facts else None,
         citations_right=sum(doc in wanted for doc in cited) / len(cited) if facts and cited else None,
         forbidden_absent=not any(holds(said.text, value) for value in expected.forbidden),
+        open_named=_names_open(expected.open, said.text) if expected.open else None,
         invented=_invented(case, said),
         declined=not said.quotes and not said.uncited if UNANSWERABLE in case.tags else None,
         leaked=any(not may_read(q.doc_id, q.version) for q in said.quotes),
@@ -124,6 +128,12 @@ def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
 def _stated(fact: Fact, said: Said) -> bool:
     cited = APART.join(q.text for q in said.quotes if q.doc_id in fact.docs)
     return all(holds(said.text, value) and holds(cited, value) for value in fact.values)
+
+
+def _names_open(words: Sequence[str], text: str) -> bool:
+    """Whether any of these words stands behind everything that the text cites."""
+    behind = _MARK.split(text)[-1].casefold()
+    return any(word.casefold() in behind for word in words)
 
 
 def holds(text: str, value: str) -> bool:
@@ -167,5 +177,7 @@ def _is_equal(wanted: Figure, stated: Figure) -> bool:
 
 def _invented(case: Case, said: Said) -> bool:
     quotes = (q.text for q in said.quotes)
-    stated = APART.join([*quotes, case.ticket.subject, case.ticket.body, *(m.text for m in case.ticket.thread)])
+    stated = APART.join(
+        [*quotes, *said.dates, case.ticket.subject, case.ticket.body, *(m.text for m in case.ticket.thread)]
+    )
     return said.uncited > 0 or bool(unstated(_MARK.sub(APART, said.text), stated))

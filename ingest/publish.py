@@ -24,8 +24,8 @@ from retrieval.catalog import Catalog
 from retrieval.contents import Draft, Published
 from retrieval.dense import DenseIndex, settled, unsettle
 from retrieval.readings import Reader, made
-from retrieval.readings import load as load_readings
 from retrieval.recorder import Derived, Erased, Recorder, alone, writing
+from retrieval.units import stating
 from retrieval.upkeep import Upkeep
 from retrieval.vectors import Vectors, load
 from retrieval.versions import History, Version
@@ -170,8 +170,8 @@ class Publisher:
         """Embeddings and readings of a draft; the models compute only what the database does not hold yet."""
         with self.engine.connect() as connection:
             vectors = load(connection, self.dense.encoder, draft.content)
-            known = load_readings(connection, self.reader.name, draft.content, draft.title)
-        return Derived(self._embedded(draft) if vectors is None else vectors, made(self.reader, draft, known))
+        readings = made(self.engine, self.reader, stating(Version.planned(draft), draft.passages()))
+        return Derived(self._embedded(draft) if vectors is None else vectors, readings)
 
     def _embedded(self, draft: Draft) -> Vectors:
         """The embeddings of the passages: (passages, dimensions)."""

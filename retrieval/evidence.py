@@ -14,6 +14,7 @@ import numpy as np
 from domains.spec import Domain
 from retrieval.circumstances import Circumstances
 from retrieval.contradiction import rivals, settled
+from retrieval.dates import Period
 from retrieval.questions import Question
 from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever
@@ -37,7 +38,8 @@ class Finding:
 
     `units` answer it (empty: nothing does), `ask` names the slots on which the answer turns and that nobody gave,
     `conflict` holds units that contradict each other and that nothing settles, `score` is the probability that the best
-    unit answers, 0..1.
+    unit answers, 0..1. `period` is the time that the question is about, where another answer holds then than today;
+    `unclear`: within it the answer changes, so that the day must be asked for.
     """
 
     question: Question
@@ -46,6 +48,13 @@ class Finding:
     ask: tuple[str, ...] = ()
     conflict: tuple[Unit, ...] = ()
     hits: tuple[Hit, ...] = ()
+    period: Period | None = None
+    unclear: bool = False
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What it answers, in the documents' words."""
+        return tuple(unit.text for unit in (*self.units, *self.conflict))
 
 
 Evidence = tuple[Finding, ...]

@@ -3,32 +3,33 @@
 A reading is bytes that only the reader understands, so that any model may serve: vectors of an adapter, or the words
 themselves for a cross-encoder. It depends on the words of a version and its title, and is erased with them. A hash of
 the text that was read shows when an update of the program cuts or surrounds a unit differently: such a reading is
-stale, and is made again.
+stale, and is made again. By the same hash a unit that another version has too is read only once. A reading whose bytes
+are not those that were stored counts as missing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, exists, func, select
 
-from retrieval.contents import Draft
 from retrieval.tables import readings as table
 from retrieval.tables import versions
-from retrieval.units import Unit, stating
+from retrieval.units import Unit
 from retrieval.vectors import Vectors
-from retrieval.versions import Version
 
 Pair = tuple[str, str]  # a text, and what it is read beside
 Place = tuple[int, int]  # offsets of a unit in the text of its version
 Titled = tuple[str, str]  # content and title: what determines the readings of a version
+_HASHES_PER_QUERY = 500  # SQLite takes some thousand values in a statement
 _UNITS_PER_JOB = 128  # the one model worker finishes a job before it takes the next, which may be a question's
 _CACHE_BYTES = 256 * 2**20
-_OVERHEAD_BYTES = 400  # of a cached reading beside its data: offsets, hash and their places in a dict (CPython 3.12)
+_OVERHEAD_BYTES = 416  # of a cached reading beside its data: offsets, hash and their places in a dict (CPython 3.12)
 
 
 class StoredReading(NamedTuple):
@@ -91,14 +92,16 @@ class Readings:
         cache = self._cache
         stored = {titled: self._stored(cache, titled) for titled in dict.fromkeys(map(_titled, units))}
         found = [_current(stored[_titled(unit)], unit) for unit in units]
-        missing = [i for i, reading in enumerate(found) if reading is None]
+        missing = [unit for unit, reading in zip(units, found, strict=True) if reading is None]
         fresh: dict[Titled, dict[Place, StoredReading]] = {}
-        for i, reading in zip(missing, _read(self.reader, [units[i] for i in missing]), strict=True):
-            found[i] = reading
-            fresh.setdefault(_titled(units[i]), {})[_place(units[i])] = reading
+        for unit, reading in zip(missing, _read(self.reader, missing), strict=True):
+            fresh.setdefault(_titled(unit), {})[_place(unit)] = reading
         for titled, readings in fresh.items():
             cache.add(titled, stored[titled], readings)
-        return [reading.data for reading in found if reading is not None]
+        return [
+            reading.data if reading is not None else fresh[_titled(unit)][_place(unit)].data
+            for unit, reading in zip(units, found, strict=True)
+        ]
 
     def _stored(self, cache: _Cache, titled: Titled) -> ByPlace:
         if (known := cache.get(titled)) is not None:
@@ -140,8 +143,8 @@ class _Cache:
 
 
 def input_hash(unit: Unit) -> str:
-    """A short hash of what a reader reads of a unit: its text and its surroundings. 16 hexadecimal digits."""
-    return hashlib.blake2b(f"{unit.shown}\0{unit.surroundings}".encode(), digest_size=8).hexdigest()
+    """A hash of what a reader reads of a unit: its text and its surroundings. 32 hexadecimal digits."""
+    return hashlib.blake2b(f"{unit.shown}\0{unit.surroundings}".encode(), digest_size=16).hexdigest()
 
 
 def input_hashes(units: Iterable[Unit]) -> dict[Place, str]:
@@ -149,29 +152,31 @@ def input_hashes(units: Iterable[Unit]) -> dict[Place, str]:
     return {_place(unit): input_hash(unit) for unit in units}
 
 
-def made(reader: Reader, draft: Draft, known: ByPlace) -> ByPlace:
-    """The readings of all units of a draft that state something, see `made_of`."""
-    units = stating(Version.planned(draft), draft.passages())
-    return made_of(reader, units, known)
+def made(engine: Engine, reader: Reader, units: Sequence[Unit]) -> ByPlace:
+    """The readings of units; none is made that the database holds, whatever version it belongs to.
 
-
-def made_of(reader: Reader, units: Sequence[Unit], known: ByPlace) -> ByPlace:
-    """The readings of units of one version; those of `known` that are current are not made again."""
-    found = {_place(unit): _current(known, unit) for unit in units}
-    missing = [unit for unit in units if found[_place(unit)] is None]
-    fresh = {_place(unit): reading for unit, reading in zip(missing, _read(reader, missing), strict=True)}
-    return {place: reading for place, reading in (found | fresh).items() if reading is not None}
+    Args:
+        engine: of the catalog.
+        reader: makes what is missing.
+        units: of one version.
+    """
+    hashes = {_place(unit): input_hash(unit) for unit in units}
+    with engine.connect() as connection:
+        known = _known(connection, reader.name, sorted(set(hashes.values())))
+    missing = {hashes[_place(unit)]: unit for unit in units if hashes[_place(unit)] not in known}
+    known |= {reading.input_hash: reading for reading in _read(reader, list(missing.values()))}
+    return {place: known[input_] for place, input_ in hashes.items()}
 
 
 def load(connection: Connection, reader: str, content: str, title: str) -> ByPlace:
-    """The readings that are stored of a content under a title, stale ones too."""
-    query = select(table.c.start, table.c.end, table.c.input_hash, table.c.data)
-    rows = connection.execute(query.where(_OWN), _own(reader, content, title))
-    return {(row.start, row.end): StoredReading(row.input_hash, bytes(row.data)) for row in rows}
+    """The undamaged readings that are stored of a content under a title, stale ones too."""
+    query = select(table).where(_OWN)
+    rows = connection.execute(query, _own(reader, content, title))
+    return {(row.start, row.end): StoredReading(row.input_hash, bytes(row.data)) for row in rows if _is_sound(row)}
 
 
 def load_hashes(connection: Connection, reader: str, content: str, title: str) -> dict[Place, str]:
-    """The hashes of what was read, without the readings."""
+    """The hashes of what was read, without the readings; damage to these does not show."""
     query = select(table.c.start, table.c.end, table.c.input_hash)
     rows = connection.execute(query.where(_OWN), _own(reader, content, title))
     return {(row.start, row.end): row.input_hash for row in rows}
@@ -189,7 +194,7 @@ def replace(tx: Connection, reader: str, content: str, title: str, readings: ByP
     tx.execute(delete(table).where(_OWN), _own(reader, content, title))
     same = {"content": content, "title": title, "reader": reader}
     rows = [
-        same | {"start": start, "end": end, "input_hash": reading.input_hash, "data": reading.data}
+        same | {"start": start, "end": end, "checksum": zlib.crc32(reading.data)} | reading._asdict()
         for (start, end), reading in readings.items()
     ]
     if rows:
@@ -222,6 +227,20 @@ _OWN = (
 
 def _own(reader: str, content: str, title: str) -> dict[str, str]:
     return {"own_reader": reader, "own_content": content, "own_title": title}
+
+
+def _known(connection: Connection, reader: str, hashes: Sequence[str]) -> dict[str, StoredReading]:
+    """By its hash, each of these readings that is stored with any version."""
+    found: dict[str, StoredReading] = {}
+    for start in range(0, len(hashes), _HASHES_PER_QUERY):
+        some = table.c.input_hash.in_(hashes[start : start + _HASHES_PER_QUERY])
+        rows = connection.execute(select(table).where(table.c.reader == reader, some))
+        found |= {row.input_hash: StoredReading(row.input_hash, bytes(row.data)) for row in rows if _is_sound(row)}
+    return found
+
+
+def _is_sound(row: Row[Any]) -> bool:
+    return bool(zlib.crc32(row.data) == row.checksum)
 
 
 def _unowned() -> ColumnElement[bool]:

@@ -5,7 +5,20 @@ Rows of `versions`, `retractions`, `restrictions` and `revisions` are append-onl
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 from retrieval.instants import Instant
 
@@ -120,8 +133,10 @@ readings = Table(
     Column("reader", String(100), primary_key=True),
     Column("start", Integer, primary_key=True),  # of the unit, Unicode code points in the content's text
     Column("end", Integer, primary_key=True),
-    Column("input_hash", String(16), nullable=False),  # of the text that was read, see `retrieval.readings.input_hash`
+    Column("input_hash", String(32), nullable=False),  # of the text that was read, see `retrieval.readings.input_hash`
+    Column("checksum", BigInteger, nullable=False),  # CRC-32 of the data
     Column("data", LargeBinary, nullable=False),
+    Index("readings_by_input", "input_hash", "reader"),
 )
 
 # Contents that the dense index may hold otherwise than the catalog says: written before the index is touched, deleted

@@ -101,9 +101,11 @@ class Upkeep:
         return Report(counts[0] or 0, counts[1] or 0, total or 0, problems)
 
     def rebuild(self, progress: Progress = silent) -> None:
-        """Rebuild the indexes and this reader's readings from the stored texts and embeddings."""
+        """Rebuild the indexes from the stored texts and embeddings, and make what is missing of the readings."""
         self.rebuild_dense(progress)
-        self._reread(progress)
+        with writing(self.engine) as tx:
+            readings.erase_unowned(tx)
+        self._read_where(self._is_read_whole, progress)
         with writing(self.engine) as tx:
             known = list(tx.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
             tx.execute(delete(postings))
@@ -125,12 +127,7 @@ class Upkeep:
 
     def read(self, progress: Progress = silent) -> None:
         """Read the units whose reading is missing or stale: after an update, or with another reader."""
-        unread = {name: version for name, version in self._titled().items() if not self._is_read(version)}
-        for name in progress(sorted(unread), "Reading documents"):
-            version = unread[name]
-            with self.engine.connect() as connection:
-                known = readings.load(connection, self.reader.name, version.content, version.title)
-            self._read_version(version, known)
+        self._read_where(self._is_read, progress)
 
     def shrink(self) -> None:
         """Give free pages of an embedded database back, and empty its write-ahead log: erased words stood in both."""
@@ -217,26 +214,28 @@ class Upkeep:
             stored = readings.load_hashes(connection, self.reader.name, version.content, version.title)
         return stored == readings.input_hashes(self._units(version))
 
-    def _read_version(self, version: Version, known: readings.ByPlace) -> None:
-        """Store the readings of a version; those of `known` that are current are not computed again."""
-        found = readings.made_of(self.reader, self._units(version), known)
-        with writing(self.engine) as tx:
-            readings.replace(tx, self.reader.name, version.content, version.title, found)
+    def _is_read_whole(self, version: Version) -> bool:
+        """The same, and none of them is damaged."""
+        with self.engine.connect() as connection:
+            stored = readings.load(connection, self.reader.name, version.content, version.title)
+        hashes = {place: reading.input_hash for place, reading in stored.items()}
+        return hashes == readings.input_hashes(self._units(version))
 
-    def _reread(self, progress: Progress) -> None:
-        """Replace all readings of this reader, one version at a time, so that questions always find most of them."""
-        with writing(self.engine) as tx:
-            readings.erase_unowned(tx)
-        titled = self._titled()
-        for name in progress(sorted(titled), "Reading documents"):
-            self._read_version(titled[name], {})
+    def _read_where(self, is_read: Callable[[Version], bool], progress: Progress) -> None:
+        """Store the readings of the versions of which some are missing; those that are stored are not made again."""
+        unread = {name: version for name, version in self._titled().items() if not is_read(version)}
+        for name in progress(sorted(unread), "Reading documents"):
+            version = unread[name]
+            found = readings.made(self.engine, self.reader, self._units(version))
+            with writing(self.engine) as tx:
+                readings.replace(tx, self.reader.name, version.content, version.title, found)
 
     def _reading_problems(self) -> Iterator[str]:
         with self.engine.connect() as connection:
             if count := readings.count_unowned(connection):
                 yield f"readings: {count} belong to no version"
         for version in self._titled().values():
-            if not self._is_read(version):
+            if not self._is_read_whole(version):
                 yield f"readings: those of {version.content[:12]} are not those of its units"
 
     def _lexical_problems(self) -> Iterator[str]:

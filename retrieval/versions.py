@@ -124,6 +124,19 @@ class History:
             return False
         return not any(r.at <= moment for r in self.retractions if version.revision < r.revision <= revision)
 
+    def end(self, version: Version, revision: int, audiences: frozenset[str]) -> datetime | None:
+        """When a version ceases to hold, as far as readers with these audiences may know.
+
+        That is its stated end, or the start of a later version that they may read too.
+        """
+        for boundary in sorted(b for b in self.boundaries() if b > version.effective_from):
+            holding = self.holding(boundary, revision)
+            if holding is not None and holding != version:
+                return boundary if holding.admits(audiences) else None
+            if boundary == version.effective_to:
+                return boundary
+        return None
+
     def boundaries(self) -> set[datetime]:
         """The instants at which the answer of `holding` may change."""
         starts = {v.effective_from for v in self.versions}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Protocol
 
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -52,14 +53,16 @@ class Draft:
     text: str
     claims: tuple[Claim, ...] = ()
     citations: tuple[Citation, ...] = ()
+    dates: tuple[str, ...] = ()  # that the ticket asks about and that the text names, in words
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A question and the marked claims that answer it, as the templates read it."""
+    """A question and the marked claims that answer it, as the templates read it; `when`: not today, but then."""
 
     question: str
     claims: tuple[str, ...]
+    when: str = ""
 
 
 Numbers = Mapping[tuple[str, int, int, int], int]  # see `place` -> the number of its citation
@@ -89,11 +92,15 @@ class ExtractiveComposer:
     name = "extractive"
 
     def __init__(self, domain: Domain) -> None:
-        self._layout = Layout(domain)
+        self._domain, self._layout = domain, Layout(domain)
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
         """See `Composer`."""
-        return self._layout.draft(decision, evidence and _once(evidence), _verbatim)
+        return self._layout.draft(decision, evidence and _once(evidence), self._claims)
+
+    def _claims(self, finding: Finding, units: Sequence[Unit], numbers: Numbers) -> list[Claim]:
+        asked = finding.question.text
+        return [Claim(_as_text(u, asked, self._domain.sentences), (numbers[place(u)],)) for u in units]
 
 
 class Layout:
@@ -116,15 +123,20 @@ class Layout:
             new = [c for c in claims_of(finding, units, numbers) if c not in claims] if units else []
             claims += new
             if new:
-                parts.append(_Part(_told(finding), tuple(_marked(c) for c in new)))
-        unanswered = [_told(f) for f, units in stated if not units]
+                parts.append(_Part(_told(finding), tuple(_marked(c) for c in new), self._when(finding)))
+        unanswered = [_told(f) for f, units in stated if not units and not f.ask and not f.unclear]
         ask = [self._domain.slots[slot].ask for f in findings for slot in f.ask]
+        ask += [self._domain.dates.ask for f in findings if f.unclear]
         text = self._render(decision.format, parts, unanswered, list(dict.fromkeys(ask)))
-        return Draft(decision.format, text, tuple(claims), tuple(citations))
+        dates = tuple(part.when for part in parts if part.when)
+        return Draft(decision.format, text, tuple(claims), tuple(citations), dates)
+
+    def _when(self, finding: Finding) -> str:
+        return finding.period.shown(self._domain.languages[0]) if finding.period else ""
 
     def _render(self, form: str, parts: Sequence[_Part], unanswered: Sequence[str], ask: Sequence[str]) -> str:
         template = _environment(self._domain.folder / "formats").get_template(f"{form}.j2")
-        text = template.render(parts=parts, unanswered=unanswered, ask=ask or ["a little more about your question"])
+        text = template.render(parts=parts, unanswered=unanswered, ask=ask)
         return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
@@ -137,10 +149,6 @@ def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         autoescape=False,
     )
-
-
-def _verbatim(finding: Finding, units: Sequence[Unit], numbers: Numbers) -> list[Claim]:
-    return [Claim(_as_text(u, finding.question.text), (numbers[place(u)],)) for u in units]
 
 
 def place(cited: Unit | Citation) -> tuple[str, int, int, int]:
@@ -174,8 +182,8 @@ def _cite(units: Sequence[Unit]) -> list[Citation]:
     return list(seen.values())
 
 
-def _as_text(unit: Unit, question: str) -> str:
-    """A sentence as it stands; a table row as `Team, EUR, monthly: price per user per month 13.50`.
+def _as_text(unit: Unit, question: str, sentences: Sequence[str]) -> str:
+    """A sentence as it stands; a table row by the domain's sentences, or as `Team, EUR: price per month 13.50`.
 
     The first column says what the row is about, and is always told; of the columns with figures those that the
     question names, or all where it names none.
@@ -186,9 +194,15 @@ def _as_text(unit: Unit, question: str) -> str:
         return unit.text
     asked = set(tokens(question))
     shared = {cell: asked & set(tokens(cell.column)) for cell in figures}
-    named = [c for c in figures if _is_named(shared[c], shared.values()) or not re.search(r"\d", c.value)] or figures
-    told = ", ".join(f"{c.column[0].lower()}{c.column[1:]} {c.value}" for c in named)
-    return f"{', '.join(c.value for c in names)}: {told}"
+    named = [c for c in figures if _is_named(shared[c], shared.values())]
+    values = {c.column: c.value for c in unit.cells}
+    for sentence in sentences:
+        columns = {name for _, name, *_ in Formatter().parse(sentence) if name}
+        if columns <= values.keys() and {c.column for c in named} <= columns:
+            return sentence.format_map(values)
+    told = [c for c in figures if c in named or not re.search(r"\d", c.value)] if named else figures
+    listed = ", ".join(f"{c.column[0].lower()}{c.column[1:]} {c.value}" for c in told)
+    return f"{', '.join(c.value for c in names)}: {listed}"
 
 
 def _is_named(words: set[str], others: Iterable[set[str]]) -> bool:

@@ -19,13 +19,15 @@ from adapters.live import Source
 from adapters.shadow import Seen, Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
-from retrieval.evidence import Evidence, Selector
+from retrieval.dates import asked_about
+from retrieval.evidence import Evidence, Finding, Selector
 from retrieval.injection import commands_in
 from retrieval.instants import now, parse_instant, show_instant
+from retrieval.questions import Question
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
-from service.compose import Composer, Draft
+from service.compose import Citation, Composer, Draft
 from service.door.keys import Caller, Forbidden
 from service.language import foreign
 from service.records.journal import Journal, Record
@@ -104,10 +106,11 @@ class Pipeline:
 
         Raises:
             InvalidInput: a date, a slot or a combination of options makes no sense.
-            Forbidden: `revision` without the scope for it.
+            Forbidden: `revision` without the scope for it, or an audience for which the key does not read.
             NotConfigured: the mode needs a chat model and none is set.
             Unavailable: the deadline passed, or purges erased words of each of several tries.
         """
+        caller = self._reading_for(request.audience, caller)
         asked = self._asked(request, caller, deadline)
         with tracer.start_as_current_span("respond"):
             answered = self.catalog.reading(
@@ -128,7 +131,7 @@ class Pipeline:
             labels = _labels(asked.classifier, ticket) if wants_labels(options) else None
         route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
         with clock("retrieve"):
-            evidence = self._search(ticket, route, asked.view) if route.facts else None
+            evidence = self._search(asked, route) if route.facts else None
         made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, options, clock)
         reply = self._reply(asked, route, labels, made, self._provenance(asked, made.composer), clock)
         return Answered(asked, reply, labels, evidence)
@@ -189,6 +192,18 @@ class Pipeline:
         classifier = self._classifier(options, caller, ticket)
         return Asked(ticket, options, moment, view, caller.sees_revisions, classifier, deadline)
 
+    def _reading_for(self, audience: str, caller: Caller) -> Caller:
+        """The caller with no more rights than whoever will read the text."""
+        if not audience:
+            return caller
+        if audience not in self.domain.audiences:
+            known = ", ".join(self.domain.audiences)
+            raise InvalidInput(f"audience: `{audience}` is not known.", f"Known: {known}.", "audience")
+        narrowed = self.domain.readable_by([audience])
+        if not narrowed <= caller.audiences:
+            raise Forbidden(f"audience: this key does not read for {audience}.", "Use a key that does.")
+        return replace(caller, audiences=narrowed)
+
     def _classifier(self, options: Options, caller: Caller, ticket: Ticket) -> Classifier:
         """What labels the ticket: in mode `prompt` the chat model, else what is live, or its canary."""
         if options.mode == "prompt" and self.prompted:
@@ -213,9 +228,26 @@ class Pipeline:
         moment = parse_instant(as_of, self.domain.zone) if as_of else now()
         return moment, self.catalog.view(caller.audiences, moment, revision)
 
-    def _search(self, ticket: Ticket, route: Route, view: View) -> Evidence:
-        given = self.given(ticket)
-        return tuple(self.selector.select(view, question, given) for question in route.questions)
+    def _search(self, asked: Asked, route: Route) -> Evidence:
+        given = self.given(asked.ticket)
+        return tuple(self._found(asked, question, given) for question in route.questions)
+
+    def _found(self, asked: Asked, question: Question, given: Slots) -> Finding:
+        """What answers a question today, or at the time that it is about, where that is another answer."""
+        today = self.selector.select(asked.view, question, given)
+        period = asked_about(question, self.domain, asked.moment)
+        if period is None:
+            return today
+        found = []
+        for moment in period.moments(self.domain.zone):
+            view = self.catalog.view(asked.view.audiences, moment, asked.view.revision)
+            found.append(self.selector.select(view, question, given))
+            self.catalog.confirm(view)
+        if all(then.said == today.said for then in found):
+            return today
+        if found[0].said != found[-1].said:
+            return replace(found[0], units=(), conflict=(), period=period, unclear=True)
+        return replace(found[0], period=period)
 
     def given(self, ticket: Ticket) -> Slots:
         """What ticket and customer context say of the slots; the ticket's own words come first."""
@@ -240,7 +272,7 @@ class Pipeline:
                 log.warning("composer_unavailable", composer=composer.name, detail=error.detail)
                 continue
             with clock("verify"):
-                failures = verify(draft, self.catalog.text, ticket.everything)
+                failures = verify(draft, self.catalog.text, "\n".join((ticket.everything, *draft.dates)))
             if not failures:
                 return _Composed(decision, draft, composer.name, composer is not composers[0])
             log.warning("unverified_claim", composer=composer.name, failures=len(failures), format=draft.format)
@@ -271,11 +303,16 @@ class Pipeline:
             action=made.decision.action,
             reason_code=made.decision.reason_code,
             answer=answer_out(made.draft),
-            citations=[citation_out(c, self.domain) for c in made.draft.citations],
+            citations=[citation_out(c, self._end(c, asked.view), self.domain) for c in made.draft.citations],
             flags=[*flags, "composer_fell_back"] if made.fell_back else flags,
             provenance=provenance,
             timings_ms=clock.told(),
         )
+
+    def _end(self, citation: Citation, view: View) -> datetime | None:
+        """When what is cited ceases to hold, as far as the view's readers may know."""
+        history = self.catalog.timeline().history(citation.version.doc_id)
+        return history.end(citation.version, view.revision, view.audiences)
 
     def _provenance(self, asked: Asked, composer: str) -> Provenance:
         view = asked.view
@@ -291,7 +328,9 @@ class Pipeline:
 
     def _record(self, request: RespondRequest, answered: Answered, caller: Caller) -> None:
         asked = answered.asked
-        told = asdict(asked.ticket) | request.model_dump(include={"mode", "as_of", "revision", "labels", "facts"})
+        told = asdict(asked.ticket) | request.model_dump(
+            include={"mode", "audience", "as_of", "revision", "labels", "facts"}
+        )
         seen = None if answered.evidence is None else [finding_log(f) for f in answered.evidence]
         reply, labels = answered.reply, answered.labels
         record = Record(

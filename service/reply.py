@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -97,6 +98,9 @@ class RespondRequest(_Request):
 
     ticket: TicketIn
     customer: Annotated[dict[str, str | None], Field(description="slot -> value, as in /v1/domain")] = {}
+    audience: Annotated[
+        str, Field(max_length=40, description="who will read the text; default: whoever the key reads for")
+    ] = ""
     mode: Mode = "hybrid"
     as_of: Annotated[InstantIn | None, Field(description="date in the domain's zone, or instant; default: now")] = None
     revision: Annotated[RevisionIn | None, Field(description="what was known then; needs scope ingest or admin")] = None
@@ -162,10 +166,11 @@ class AnswerOut(BaseModel):
     format: str
     text: str
     claims: list[ClaimOut]
+    dates: Annotated[list[str], Field(description="that the text names because the ticket asks about them")] = []
 
 
 class CitationOut(BaseModel):
-    """A verbatim quote with its place; dates as stated."""
+    """A verbatim quote with its place; `effective_to`: the stated end, or the start of a later version."""
 
     n: int
     doc_id: str
@@ -260,11 +265,11 @@ def route_out(route: Route, form: str) -> RouteOut:
 def answer_out(draft: Draft) -> AnswerOut:
     """The answer as it stands on the wire."""
     claims = [ClaimOut(text=c.text, citations=list(c.citations)) for c in draft.claims]
-    return AnswerOut(format=draft.format, text=draft.text, claims=claims)
+    return AnswerOut(format=draft.format, text=draft.text, claims=claims, dates=list(draft.dates))
 
 
-def citation_out(citation: Citation, domain: Domain) -> CitationOut:
-    """A citation as it stands on the wire."""
+def citation_out(citation: Citation, end: datetime | None, domain: Domain) -> CitationOut:
+    """A citation as it stands on the wire; `end`: when its version ceases to hold, as far as the caller may know."""
     version = citation.version
     return CitationOut(
         n=citation.n,
@@ -275,7 +280,7 @@ def citation_out(citation: Citation, domain: Domain) -> CitationOut:
         start=citation.start,
         end=citation.end,
         effective_from=show_instant(version.effective_from, domain.zone) or "",
-        effective_to=show_instant(version.effective_to, domain.zone),
+        effective_to=show_instant(end, domain.zone),
         url=f"/v1/documents/{version.doc_id}/versions/{version.version}",
     )
 

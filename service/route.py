@@ -14,7 +14,7 @@ from retrieval.questions import Question, asks, closes, questions
 from service.ticket import Ticket
 
 if TYPE_CHECKING:
-    from adapters.classifier import Labels
+    from adapters.classifier import Label, Labels
     from retrieval.evidence import Evidence
 
 Mode = Literal["hybrid", "tuned", "rag", "prompt"]
@@ -97,18 +97,40 @@ def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain
 
 def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
     """Decide the action once the evidence is known; `None` means that no facts were asked."""
+    if form := _for_a_person(route, labels, evidence, domain):
+        return Decision("handoff", "policy_requires_human", form)
     if evidence is None:
         return _without_facts(route, labels, domain, asked=False)
     if any(finding.conflict for finding in evidence):
         return Decision("handoff", "evidence_conflict", "conflict")
-    if (form := route.without_facts) and _without_facts_does(form, "handoff", domain):
-        return _by_format(form, domain)
     if any(finding.units for finding in evidence):
         states = route.format is not None and domain.formats[route.format].facts != "none"
         return Decision("answer", "answered", str(route.format) if states else GENERAL)
-    if any(finding.ask for finding in evidence):
+    if any(finding.ask or finding.unclear for finding in evidence):
         return Decision("clarify", "needs_information", "clarify")
     return _without_facts(route, labels, domain, asked=True)
+
+
+def _for_a_person(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> str | None:
+    """The format of a ticket that a person takes, whatever was found.
+
+    A next action is probable enough for that (a break-in, a legal demand); or it is given, its format belongs to a
+    person, and documents do not contradict each other.
+    """
+    label = labels["next_action"] if labels else None
+    for value, confidence in _candidates(label) if label else ():
+        least = domain.fields["next_action"].labels[value].person_first
+        if least is not None and confidence >= least:
+            return domain.format_of(value)
+    if evidence is None or any(finding.conflict for finding in evidence):
+        return None
+    form = route.without_facts
+    return form if form and _without_facts_does(form, "handoff", domain) else None
+
+
+def _candidates(label: Label) -> list[tuple[str, float]]:
+    """The label and those that were not chosen, each with its confidence."""
+    return [(label.value, label.confidence), *((a.value, a.confidence) for a in label.alternatives)]
 
 
 def _format(labels: Labels | None, domain: Domain) -> str | None:
@@ -148,9 +170,7 @@ def _without_facts_does(form: str, action: str, domain: Domain) -> bool:
 
 def _likeliest(labels: Labels, domain: Domain, action: str) -> str | None:
     """The format of the likeliest next action among those that state no fact and lead to an action."""
-    label = labels["next_action"]
-    candidates = [(label.confidence, label.value), *((a.confidence, a.value) for a in label.alternatives)]
-    for _, value in sorted(candidates, reverse=True):
+    for value, _ in sorted(_candidates(labels["next_action"]), key=lambda found: -found[1]):
         form = domain.format_of(value)
         if _without_facts_does(form, action, domain):
             return form

@@ -178,7 +178,7 @@ def test_a_temperature_flattens_without_reordering():
 @pytest.mark.slow
 def test_training_writes_an_adapter_that_loads_and_learns_and_repeats(tmp_path, domain, encoder):
     """Also when it was cut off after its first epoch: the same adapter to the last byte comes out."""
-    split, recipe = dataset.split(some_rows(domain)), Recipe(epochs=2)
+    split, recipe = dataset.split(some_rows(domain)), Recipe(epochs=2, folds=2)
     told: list[float] = []
 
     def cut_off(what, done):
@@ -188,7 +188,7 @@ def test_training_writes_an_adapter_that_loads_and_learns_and_repeats(tmp_path, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries under training warn of their own deprecations
         for name in ("a", "b"):
-            run = (encoder.base, domain.label_names, split, "sha256:test", recipe, tmp_path / name)
+            run = (encoder.base, domain.label_names, domain.risks, split, "sha256:test", recipe, tmp_path / name)
             if name == "b":
                 with pytest.raises(KeyboardInterrupt):
                     train(*run, cut_off)

@@ -17,7 +17,7 @@ from evals.money import Cost
 from evals.score import Marks
 from tests.test_evals import CASE
 
-MARKS = Marks("x", ("plain",), True, False, False, True, 1.0, 1.0, True, False, None, False, {"queue": True})
+MARKS = Marks("x", ("plain",), True, False, False, True, 1.0, 1.0, True, None, False, None, False, {"queue": True})
 USAGE = Usage(0, 0, 0, 1.0, 2.0)
 ROW = Answered(
     key="k",

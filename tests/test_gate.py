@@ -72,6 +72,7 @@ def test_an_adapter_that_learnt_shuffled_labels_does_not_pass(services, domain, 
     train(
         services.encoder.base,
         domain.label_names,
+        domain.risks,
         shuffled,
         "shuffled",
         Recipe(method="joined"),

@@ -117,7 +117,7 @@ def test_a_start_with_another_reader_reads_what_it_has_not_read(shelf):
     assert not shelf.publisher.upkeep.verify().problems
 
 
-def test_a_rebuild_reads_anew_and_a_purge_leaves_nothing(shelf):
+def test_a_rebuild_reads_what_is_missing_and_a_purge_leaves_nothing(shelf):
     shelf.publish("vault", TEXT)
     with shelf.engine.begin() as tx:
         tx.execute(delete(readings).where(readings.c.start == units(shelf)[1].start))
@@ -186,8 +186,6 @@ def test_a_long_document_is_read_in_slices_so_that_questions_get_their_turn(coun
     computed(counted)
     Readings(counted.engine, other := Counting("others")).of(units(counted))
     assert other.jobs == [128, 128, 44]
-    counted.publisher.upkeep.rebuild()
-    assert counted.reader.jobs == [128, 128, 44]
 
 
 def test_readings_of_what_an_update_reads_otherwise_are_made_again(counted, monkeypatch):
@@ -246,17 +244,32 @@ def test_a_start_drops_readings_at_offsets_where_no_unit_is_any_more(shelf):
     assert shelf.publisher.upkeep.verify().problems == ()
 
 
-def test_a_rebuild_leaves_another_readers_readings_and_replaces_damaged_ones_also_in_memory(shelf):
+def test_damaged_readings_are_never_used_and_a_rebuild_replaces_them_and_leaves_another_readers(shelf):
     shelf.publish("vault", TEXT)
     with shelf.engine.begin() as tx:
-        tx.execute(readings.insert(), [{**row._mapping, "reader": "others", "data": b"theirs"} for row in rows(shelf)])
+        tx.execute(readings.insert(), [{**row._mapping, "reader": "others"} for row in rows(shelf)])
         tx.execute(update(readings).where(readings.c.reader == "words").values(data=b"damaged"))
-    kept = Readings(shelf.engine, WordReader())
-    shelf.catalog.on_erased(kept.forget)
-    assert kept.of(units(shelf)) == [b"damaged"] * 3
+    assert Readings(shelf.engine, shelf.reader).of(units(shelf)) == read_from(units(shelf))
+    assert "readings" in shelf.publisher.upkeep.verify().problems[0]
+    others = [row for row in rows(shelf) if row.reader == "others"]
     shelf.publisher.upkeep.rebuild()
-    assert kept.of(units(shelf)) == read_from(units(shelf))
-    assert [row.data for row in rows(shelf) if row.reader == "others"] == [b"theirs"] * 3
+    assert shelf.publisher.upkeep.verify().problems == ()
+    assert [row for row in rows(shelf) if row.reader == "others"] == others
+
+
+def test_of_a_new_version_only_what_is_new_is_read(counted):
+    counted.publish("vault", TEXT)
+    computed(counted)
+    counted.publish("vault", TEXT.replace("Small", "Large"), "2026-06-01")
+    assert counted.reader.seen == ["Size: Large; Price: 2 EUR"]
+    assert counted.publisher.upkeep.verify().problems == ()
+
+
+def test_a_rebuild_reads_nothing_that_is_stored(counted):
+    counted.publish("vault", TEXT)
+    computed(counted)
+    counted.publisher.upkeep.rebuild()
+    assert computed(counted) == (0, 0)
 
 
 def test_memory_holds_so_many_bytes_and_drops_what_was_used_longest_ago(shelf):

@@ -127,6 +127,11 @@ def _figures(card: dict[str, Any] | None) -> Iterator[Figure]:
             accuracy=own.get("accuracy"),
             macro_f1=own.get("macro_f1"),
             calibration_error=own.get("calibration_error"),
-            abstained=told.get("abstained"),
+            abstained=_abstained(told),
             best_other=max(others, default=None),
         )
+
+
+def _abstained(told: dict[str, Any]) -> float | None:
+    rows, given = told.get("rows"), told.get("given")
+    return told.get("abstained") if rows is None or given is None else 1 - given / rows

@@ -28,7 +28,7 @@ def empty(request: Request, parts: Parts, visitor: SignedIn) -> Response:
     if not visitor.may("respond"):
         allowed = places(visitor)
         return go(allowed[0][0]) if allowed else page(request, "nothing.html", title="Signed in")
-    return _form(request, parts, {}, None)
+    return _form(request, parts, visitor.caller, {}, None)
 
 
 @router.post("/", dependencies=[Room, OwnForm])
@@ -41,16 +41,17 @@ def ask(
     body: Annotated[str, Form()] = "",
     subject: Annotated[str, Form()] = "",
     mode: Annotated[str, Form()] = "hybrid",
+    audience: Annotated[str, Form(max_length=40)] = "",
     as_of: Annotated[str, Form(max_length=40)] = "",
     slots: Annotated[list[str] | None, Form(alias="slot")] = None,
 ) -> Response:
     """Answer a ticket, then show the answer at an address of its own, so that a reload asks nothing again."""
     customer = dict(one.split("=", 1) for one in slots or () if "=" in one)
-    sent = {"body": body, "subject": subject, "mode": mode, "as_of": as_of, "customer": customer}
+    sent = {"body": body, "subject": subject, "mode": mode, "audience": audience, "as_of": as_of, "customer": customer}
     try:
         reply = parts.pipeline.respond(_request(sent), caller, deadline)
     except InvalidInput as error:
-        return _form(request, parts, sent, None, wrong=str(error), status=422)
+        return _form(request, parts, caller, sent, None, wrong=str(error), status=422)
     return go(f"/answers/{reply.request_id}")
 
 
@@ -59,8 +60,9 @@ def answer(request: Request, parts: Parts, caller: Responder, request_id: str, r
     """A reply that this key asked for; an administrator sees those of others too."""
     record = _own(parts, caller, request_id)
     asked = record.request
-    sent = {name: asked[name] for name in ("body", "subject", "mode", "customer")} | {"as_of": asked["as_of"] or ""}
-    return _form(request, parts, sent, record, rated=rated)
+    sent = {name: asked[name] for name in ("body", "subject", "mode", "customer")}
+    sent |= {"as_of": asked["as_of"] or "", "audience": asked.get("audience", "")}
+    return _form(request, parts, caller, sent, record, rated=rated)
 
 
 @router.post("/answers/{request_id}/feedback", dependencies=[OwnForm])
@@ -85,7 +87,8 @@ def replayed(request: Request, parts: Parts, caller: Administrator, request_id: 
 
 def _request(sent: dict[str, Any]) -> RespondRequest:
     ticket = {"body": sent["body"], "subject": sent["subject"]}
-    wanted = {"ticket": ticket, "customer": sent["customer"], "mode": sent["mode"], "as_of": sent["as_of"] or None}
+    same = {name: sent[name] for name in ("customer", "mode", "audience")}
+    wanted = {"ticket": ticket, **same, "as_of": sent["as_of"] or None}
     try:
         return RespondRequest.model_validate(wanted)
     except ValidationError as error:
@@ -107,6 +110,7 @@ def _own(parts: Services, caller: Caller, request_id: str) -> Record:
 def _form(
     request: Request,
     parts: Services,
+    caller: Caller,
     sent: dict[str, Any],
     record: Record | None,
     wrong: str = "",
@@ -114,7 +118,7 @@ def _form(
     rated: bool = False,
 ) -> Response:
     modes = ["hybrid", "tuned", *(["rag", "prompt"] if parts.pipeline.chat else [])]
-    blank: dict[str, Any] = {"body": "", "subject": "", "mode": "hybrid", "as_of": "", "customer": {}}
+    blank: dict[str, Any] = {"body": "", "subject": "", "mode": "hybrid", "audience": "", "as_of": "", "customer": {}}
     return page(
         request,
         "ask.html",
@@ -122,6 +126,7 @@ def _form(
         title="Ask",
         domain=parts.domain,
         modes=modes,
+        audiences=[name for name in parts.domain.audiences if parts.domain.readable_by([name]) <= caller.audiences],
         sent=blank | sent,
         wrong=wrong,
         reply=record.reply if record else None,

@@ -16,9 +16,11 @@ def upgrade() -> None:
         sa.Column("reader", sa.String(100), primary_key=True),
         sa.Column("start", sa.Integer, primary_key=True),
         sa.Column("end", sa.Integer, primary_key=True),
-        sa.Column("input_hash", sa.String(16), nullable=False),
+        sa.Column("input_hash", sa.String(32), nullable=False),
+        sa.Column("checksum", sa.BigInteger, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
     )
+    op.create_index("readings_by_input", "readings", ["input_hash", "reader"])
 
 
 def downgrade() -> None:
