@@ -1,4 +1,4 @@
-"""What a reader puts first for the questions that it learnt from: lists for a person to judge."""
+"""What a reader puts first for questions: lists for a person to judge."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from adapters.readers import Scorer
 _LENGTH = 10  # texts of a list
 
 
-def lists(scorer: Scorer, shelf: Judged, draw: int, seed: int) -> list[dict[str, Any]]:
+def lists(scorer: Scorer, shelf: Judged, draw: int, seed: int, kept: bool = False) -> list[dict[str, Any]]:
     """The best texts for drawn questions, in an order that tells nothing.
 
     Args:
         scorer: orders the texts.
-        shelf: texts and questions; those that are kept to calibrate with are left out.
+        shelf: texts and questions.
         draw: how many questions.
         seed: of the draw.
+        kept: draw from those that are kept to calibrate with, not from those to learn from.
     """
     chance = np.random.default_rng(seed)
-    questions = parted(shelf)[0]
+    questions = parted(shelf)[int(kept)]
     chosen = chance.permutation(len(questions))[:draw]
     readings = scorer.read([(text.text, text.title) for text in shelf.texts])
     found = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -33,12 +33,18 @@ class Period:
 
     first: date
     last: date
-    certain: bool = True  # the words name the year, or count from today
+    words: str = field(default="", compare=False)  # as they were written
+    certain: bool = field(default=True, compare=False)  # they name the year, or count from today
 
     def moments(self, zone: ZoneInfo) -> tuple[datetime, ...]:
         """The start of the first and of the last day, in UTC; one instant where they are one day."""
         days = dict.fromkeys((self.first, self.last))
         return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in days)
+
+    def left_out_of(self, question: Question) -> Question:
+        """The question without these words: which version holds then is known, and no sentence of it says so."""
+        text, context = (t.replace(self.words, " ").strip() for t in (question.text, question.context))
+        return replace(question, text=text or question.text, context=context)
 
     def shown(self, language: str) -> str:
         """The period in words: `1 January 2027`, `January 2027`, `2027`."""
@@ -88,7 +94,8 @@ def period_in(text: str, languages: Sequence[str], asked_at: datetime, zone: Zon
     today = datetime.combine(asked_at.astimezone(zone).date(), time())
     settings = {"RELATIVE_BASE": today, "RETURN_AS_TIMEZONE_AWARE": False}
     found = search_dates(text[:_LONGEST], languages=list(languages), settings=settings) or []
-    periods = [p for words, _ in found if (p := _period(words, tuple(languages), today))]
+    read = ((words, _period(words, tuple(languages), today)) for words, _ in found)
+    periods = [replace(period, words=words) for words, period in read if period]
     return max(enumerate(periods), key=lambda at: (at[1].certain, at[0]))[1] if periods else None
 
 
@@ -117,11 +124,11 @@ class _Found:
         """The days."""
         day = self.start.date()
         if self.period == "year":
-            return Period(day.replace(month=1, day=1), day.replace(month=12, day=31), certain)
+            return Period(day.replace(month=1, day=1), day.replace(month=12, day=31), certain=certain)
         if self.period == "month":
             last = calendar.monthrange(day.year, day.month)[1]
-            return Period(day.replace(day=1), day.replace(day=last), certain)
-        return Period(day, day, certain)
+            return Period(day.replace(day=1), day.replace(day=last), certain=certain)
+        return Period(day, day, certain=certain)
 
 
 def _read(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from retrieval.lexical import tokens
 from retrieval.sentences import sentence_spans
 
-MAX_QUESTIONS = 4
+MAX_QUESTIONS = 8
 _BEFORE = 2  # sentences before a question that are read with it
 _LONGEST = 600  # characters of context
 _MAX_WORDS = 60  # of a ticket that holds no sentence that asks: its head serves as the question
@@ -47,8 +47,13 @@ _OPENS = re.compile(
 )
 # Two questions in one sentence: "…, and how many guests are included?", "…, and for how long is that?"
 _JOINT = re.compile(
-    r",? (?:and|but|also)[, ](?=(?:what|how|when|where|which|who|can|could|do|does|is|are|until|will"
-    r"|(?:for|by|since|from|at|in|on|to|within) (?:how|what|when|which))\b)",
+    r",? (?:and|but|also)[, ](?=(?:what|how|when|where|which|who|whether|can|could|do|does|is|are|until|will"
+    r"|(?:for|by|since|from|at|in|on|to|until|within) (?:how|what|when|which))\b)",
+    re.I,
+)
+# … or a row of them: "how much is it, how long does it take", where each piece asks.
+_ROW = re.compile(
+    r", (?=(?:what|how|when|where|which|who|(?:for|by|since|from|at|in|on|to|until|within) (?:how|what|when|which))\b)",
     re.I,
 )
 # … or a list of them: "(a) where the files lie and (b) who audits you"
@@ -113,10 +118,16 @@ def _parts(sentence: str) -> list[_Part]:
         return [_Part(p, listed, listed) for p, listed in ((head, False), *((i, True) for i in items)) if p]
     whole = items[0] if items and not head else sentence
     pointed = whole.rstrip('"”’) ').endswith("?") or _OPENS.search(whole) is not None
-    pieces = _JOINT.split(whole)
+    pieces = [piece for joint in _JOINT.split(whole) for piece in _row(joint)]
     if not all(map(_asks_something, pieces)):
         pieces = [whole]  # "… and what percentage?" says nothing alone
     return [_Part(p, _ASKS.search(p) is not None and _asks_something(p), pointed) for p in pieces]
+
+
+def _row(text: str) -> list[str]:
+    """The pieces between commas if each asks; "If we leave, when does it end?" is one question with its condition."""
+    pieces = _ROW.split(text)
+    return pieces if all(_ASKS.search(piece) and _asks_something(piece) for piece in pieces) else [text]
 
 
 def asks(text: str) -> bool:

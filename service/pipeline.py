@@ -234,10 +234,11 @@ class Pipeline:
 
     def _found(self, asked: Asked, question: Question, given: Slots) -> Finding:
         """What answers a question today, or at the time that it is about, where that is another answer."""
-        today = self.selector.select(asked.view, question, given)
         period = asked_about(question, self.domain, asked.moment)
         if period is None:
-            return today
+            return self.selector.select(asked.view, question, given)
+        question = period.left_out_of(question)
+        today = self.selector.select(asked.view, question, given)
         found = []
         for moment in period.moments(self.domain.zone):
             view = self.catalog.view(asked.view.audiences, moment, asked.view.revision)

@@ -50,6 +50,26 @@ def test_a_price_follows_its_date(public, day, amount):
     assert reply["citations"][0]["doc_id"] == "plan-prices"
 
 
+def test_a_question_about_another_date_is_answered_for_it(public):
+    asked = "What will the Team plan cost per user from 1 January 2027, billed monthly in EUR?"
+    reply = ask(public, asked, as_of="2026-11-15")
+    assert "For 1 January 2027:" in reply["answer"]["text"]
+    assert "14.50" in reply["answer"]["text"]
+    assert reply["answer"]["dates"] == ["1 January 2027"]
+    today = ask(public, PRICE, as_of="2026-11-15")
+    assert today["citations"][0]["effective_to"] == "2027-01-01", "where the next price list begins"
+
+
+def test_a_reply_is_made_of_what_its_reader_may_read(public, admin):
+    asked = "What is the largest discount that a support agent may give on his own?"
+    assert any(c["doc_id"].startswith("agent-") for c in ask(admin, asked)["citations"])
+    assert not any(c["doc_id"].startswith("agent-") for c in ask(admin, asked, audience="customers")["citations"])
+    wide = public.post("/v1/respond", json={"ticket": {"body": asked}, "audience": "agents"})
+    unknown = public.post("/v1/respond", json={"ticket": {"body": asked}, "audience": "nobody"})
+    assert (wide.status_code, unknown.status_code) == (403, 422)
+    assert "public, customers, agents" in unknown.json()["detail"]
+
+
 def test_a_reply_tells_where_it_comes_from(public, admin):
     reply = ask(public, PRICE, as_of="2026-11-01")
     assert reply["provenance"]["adapters"]["labels"].startswith("triage@")

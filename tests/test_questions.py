@@ -29,6 +29,14 @@ _LIST = ["do you add VAT and what percentage?", "can I pay by iDEAL, I have no c
             "what is Solo in USD, and for how long is that price fixed?",
             ["what is Solo in USD", "for how long is that price fixed?"],
         ),
+        (
+            "do we still get the full sum back, how many days does it take, and what happened to my request?",
+            ["do we still get the full sum back", "how many days does it take", "what happened to my request?"],
+        ),
+        (
+            "If we go up from Team to Business, when does it count?",
+            ["If we go up from Team to Business, when does it count?"],
+        ),
         ("New point below.\n> How much is it?\n> Where?\nWhen do links expire?", ["When do links expire?"]),
     ],
 )

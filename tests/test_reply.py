@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from retrieval.contents import Cell, Passage
+from retrieval.dates import Period
 from retrieval.evidence import Finding
 from retrieval.questions import Question
 from retrieval.units import Unit
@@ -59,6 +60,34 @@ def test_a_sentence_stands_as_it_is_and_a_row_is_read_out(domain):
     assert problems(draft) == []
 
 
+def test_a_row_is_told_by_the_first_sentence_of_the_domain_that_tells_what_is_asked(domain):
+    row = "Plan: Team; Currency: EUR; Billing period: monthly; Price per user per month: 13.50; Minimum users: 3"
+
+    def told(question):
+        (claim,) = compose(domain, Finding(Question(question), (row_unit(row, cells_of(row)),), 0.9)).claims
+        return claim.text
+
+    price = "The Team plan costs EUR 13.50 per user per month when billed monthly"
+    assert told("How much is Team?") == f"{price}."
+    assert told("What is the minimum number of users?") == f"{price}, for at least 3 users."
+
+
+def test_an_answer_for_another_date_names_it_and_is_verified(domain):
+    period = Period(date(2027, 1, 1), date(2027, 1, 1))
+    draft = compose(domain, Finding(Question("And from January?"), (SENTENCE,), 0.9, period=period))
+    assert "For 1 January 2027:\nThe vault costs 41 EUR. [1]" in draft.text
+    assert draft.dates == ("1 January 2027",)
+    assert problems(draft, "\n".join(draft.dates)) == []
+    assert problems(draft), "nobody but the ticket may bring a date in"
+
+
+def test_what_is_needed_for_the_rest_is_asked_for(domain):
+    rest = Finding(Question("How many guests?"), (), 0.9, ask=("plan",))
+    text = compose(domain, Finding(Question("How much?"), (SENTENCE,), 0.9), rest).text
+    assert "To answer the rest we need to know which plan you are on." in text
+    assert "no documented answer" not in text
+
+
 def test_of_columns_that_share_words_with_the_question_those_that_share_most_are_given(domain):
     row = "Room: Blue; Weekday, Half day: 95; Weekend, Half day: 130; Weekend, Full day: 225; Note: nice; Price: 10"
     cells = (*cells_of(row.partition("; Note")[0]), Cell("Note", "nice; Price: 10"))
@@ -78,7 +107,7 @@ def test_two_questions_get_two_cited_answers_and_an_open_one_is_named(domain):
     findings = [Finding(Question(q), u, 0.9) for q, u in (("Vault?", (SENTENCE,)), ("Team?", (ROW,)), ("Moon?", ()))]
     draft = compose(domain, *findings)
     assert draft.text.index("“Vault?”") < draft.text.index("41 EUR") < draft.text.index("“Team?”")
-    assert "no documented answer to this part: “Moon?”" in draft.text
+    assert "no documented answer to “Moon?”" in draft.text
     assert problems(draft) == []
 
 

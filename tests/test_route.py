@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.classifier import Label
+from adapters.classifier import Alternative, Label
 from retrieval.evidence import Finding
 from retrieval.questions import Question
 from service.route import Options, decide, plan, wants_labels
@@ -71,3 +71,24 @@ def test_a_foreign_language_goes_to_a_person(domain):
     route = plan(Ticket("Wo ist meine Rechnung?"), None, Options(), domain, "de")
     assert (route.facts, route.questions) == (False, ())
     assert decide(route, None, None, domain).reason_code == "unsupported_language"
+
+
+@pytest.mark.parametrize(
+    ("label", "action"),
+    [
+        (Label("open_incident", 0.25, True, ()), "handoff"),
+        (Label("explain_how_to", 0.6, True, (Alternative("start_privacy_request", 0.3),)), "handoff"),
+        (Label("explain_how_to", 0.8, True, (Alternative("open_incident", 0.1),)), "answer"),
+    ],
+)
+def test_what_may_well_be_a_break_in_goes_to_a_person_whatever_documents_say(domain, label, action):
+    given = {"next_action": label, "needs_facts": Label("facts", 0.9, False, ())}
+    route = plan(Ticket("Somebody is in our account, what shall I do?"), given, Options(), domain)
+    assert decide(route, given, (FINDINGS["suffices"],), domain).action == action
+
+
+def test_a_day_that_is_not_told_is_asked_for(domain):
+    unclear = Finding(QUESTION, (), 0.9, unclear=True)
+    assert (
+        decide(plan(Ticket("What did it cost?"), None, Options(), domain), None, (unclear,), domain).action == "clarify"
+    )

@@ -53,6 +53,18 @@ def test_retraction_ends_what_was_known_then_and_not_what_comes_later():
     assert held(history, 40, revision=2) == 1, "as known before the retraction"
 
 
+def test_a_version_ends_where_a_later_one_begins_as_far_as_a_reader_may_know():
+    public, agents = frozenset({"public"}), frozenset({"public", "agents"})
+    first, campaign, hidden = version(1, 0), version(2, 10, 20), version(3, 40, audience=("agents",))
+    history = History((first, campaign, hidden))
+    ends = [history.end(v, 99, who) for v in (first, campaign) for who in (public, agents)]
+    assert ends == [DAY + timedelta(days=day) for day in (10, 10, 20, 20)]
+    late = History((first, hidden))
+    assert late.end(first, 99, public) is None, "the end set by a version that one may not read is not told"
+    assert late.end(first, 99, agents) == DAY + timedelta(days=40)
+    assert late.end(first, 2, agents) is None, "as known before it was recorded"
+
+
 def test_the_audience_is_checked_after_the_holding_version_is_chosen():
     history = History((version(1, 0), version(2, 10, audience=("agents",))))
     public = frozenset({"public"})

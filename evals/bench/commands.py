@@ -215,6 +215,27 @@ def inject(
     _tell(found, out / f"{data.name}-planted", f"{sum(f.tries for f in found)} plantings", as_json)
 
 
+@app.command()
+def verify(
+    claims: Annotated[
+        Path | None, typer.Option(help="JSON lines of claim, quote, kind; default: cases/claims.jsonl of the domain.")
+    ] = None,
+    domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
+) -> None:
+    """Tell how many false claims verification lets pass, and how many true ones it stops.
+
+    Example: `formfact bench verify`
+    """
+    from domains.spec import load_domain
+    from evals.bench.verify import checked, load
+
+    path = claims or load_domain(domain).folder / "cases" / "claims.jsonl"
+    found = load(path)
+    _tell(checked(found), out / f"{path.stem}-verified", f"{len(found)} claims", as_json)
+
+
 @contextmanager
 def _shelf(data: Path, out: Path, reader: str) -> Iterator[tuple[Judged, Shelf]]:
     """The data set of a folder, published in a folder below `out` that its texts name."""

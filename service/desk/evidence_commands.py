@@ -139,9 +139,10 @@ def list_evidence(
     domain: DomainName = "support",
     reader: Annotated[str, typer.Option(help="As FORMFACT_READER, which is the default.")] = "",
     draw: Annotated[int, typer.Option(min=1, help="So many questions, drawn.")] = 100,
+    kept: Annotated[bool, typer.Option("--kept", help="Of those that are kept to calibrate with.")] = False,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
-    """Write what a reader puts first for its training questions, ten texts each, for a person to judge.
+    """Write what a reader puts first for training questions, ten texts each, for a person to judge.
 
     Example: `formfact adapters list-evidence lists.jsonl --draw 300`, then `formfact adapters judge-evidence`
     """
@@ -155,7 +156,7 @@ def list_evidence(
     own, documents = _place(spec, folder)
     settings = Settings()
     scorer = scorer_of(reader or settings.reader, spec, Encoder(settings.encoder or spec.encoder))
-    found = lists(scorer, judged_folder(own, documents, spec), draw, seed)
+    found = lists(scorer, judged_folder(own, documents, spec), draw, seed, kept)
     out.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found), encoding="utf-8")
     Console().print(f"{len(found)} lists: {out}", highlight=False)
 
