@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evals.cases import Case
+from domains.spec import InvalidInput
+from evals.cases import Case, is_sealed, load
 from evals.run import Share
 from evals.score import Said, holds, mark
 from service.reply import Reply
@@ -70,6 +71,33 @@ def test_unanswerable_cases_ask_for_silence_and_leaks_count():
     assert marks(reply("A colleague will answer.", quote="", action="handoff", claims=0), unanswerable).declined is True
     assert marks(reply("Price: 13.50 [1]"), unanswerable).declined is False
     assert marks(reply("Price: 13.50 [1]"), readable=False).leaked
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("Price: 13.50 [1]. A colleague will look into “is there a discount for choirs?”.", True),
+        ("On your question “a discount for choirs?”: Price: 13.50 [1]. Just reply.", False),
+    ],
+)
+def test_what_nothing_answers_must_be_said_to_be_open_behind_what_is_cited(text, passed):
+    wanted = {"expect": {**CASE["expect"], "open": ["choirs"]}}
+    assert marks(reply(text), wanted).passed is passed
+
+
+def test_a_date_that_the_ticket_asks_about_is_not_invented():
+    made = reply("For 20 January 2027: Price: 13.50 [1]")
+    assert marks(made).invented
+    answer = made.answer.model_copy(update={"dates": ["20 January 2027"]})
+    assert not marks(made.model_copy(update={"answer": answer})).invented
+
+
+@pytest.mark.parametrize("which", ["dev", "situations"])
+def test_the_cases_of_the_domain_are_read_and_named(which, domain):
+    assert len(load(domain, which)) >= 180
+    assert not is_sealed(which)
+    with pytest.raises(InvalidInput, match="situations"):
+        load(domain, "none")
 
 
 def test_quotes_are_not_joined():

@@ -56,6 +56,25 @@ def test_scores_of_people_are_ranked_against(tmp_path):
     assert told["rank_correlation"]["value"] > 0.5
 
 
+def test_verification_is_measured_by_kind(tmp_path):
+    rows = [
+        ("The pool opens at 7 every morning.", "true"),
+        ("Each morning the pool opens at 7.", "true"),
+        ("The pool opens at 9 every morning.", "number"),
+        ("The pool never opens at 7 in the morning.", "negation"),
+    ]
+    path = tmp_path / "claims.jsonl"
+    path.write_text("".join(json.dumps({"claim": c, "quote": PAGE[0], "kind": k}) + "\n" for c, k in rows))
+    asked = ["verify", "--claims", str(path), "--out", str(tmp_path / "out"), "--json"]
+    told = json.loads(CliRunner().invoke(app, asked, catch_exceptions=False).stdout)["arms"]
+    assert {a["kind"]: (a["claims"], a["passed"]["value"]) for a in told} == {
+        "true": (2, 1.0),
+        "false": (2, 0.0),
+        "negation": (1, 0.0),
+        "number": (1, 0.0),
+    }
+
+
 def test_a_folder_without_claims_says_what_is_wanted(tmp_path):
     with pytest.raises(InvalidInput, match="holds no claims"):
         load(tmp_path)
