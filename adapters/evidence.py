@@ -1,11 +1,10 @@
 """The evidence reader: a LoRA adapter on the shared encoder that judges which text answers a question.
 
 A text is read once and gives a pooled vector and a short vector for each of its tokens (late interaction: ColBERT,
-Khattab & Zaharia 2020). A question is compared with a text by the cosine of the pooled vectors, by the cosine under the
-bare encoder, which was trained on a thousand times as many texts and generalises better, and token by token, both ways:
-each token of the question looks for the nearest one of the text, and each of the text for the nearest one of the
-question, so that it shows when a text speaks of another plan or country than was asked about. A learnt weight says how
-much a token matters. The sum is a logit beside that of "nothing here answers", which is zero. Every weight of it is
+Khattab & Zaharia 2020). A question is compared with a text by the cosine of the pooled vectors, and token by token,
+both ways: each token of the question looks for the nearest one of the text, and each of the text for the nearest one of
+the question, so that it shows when a text speaks of another plan or country than was asked about. A learnt weight says
+how much a token matters. The sum is a logit beside that of "nothing here answers", which is zero. Every weight of it is
 fitted together with the adapter.
 
 A question and what surrounds it, and a text and the headings above it, are told apart by their segment.
@@ -26,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from adapters.base import Batch, Features, SentenceBase, features_under, has_bfloat16, unit
+from adapters.base import Batch, Features, SentenceBase, has_bfloat16
 from adapters.data.judged import Judged
 from adapters.folders import whole
 from adapters.recipe import Recipe
@@ -37,7 +36,7 @@ from domains.spec import IntegrityError, InvalidInput
 WIDTH = 64  # numbers a token: 4 times less than what late interaction was published with, and as good here
 LONGEST = 96  # tokens of a question with its context, or of a text with its headings; longer ones are cut
 _BATCH = 32  # texts in one forward pass
-_START = (10.0, 4.0, 8.0, 1.0, -10.0)  # of the weights in the score, before anything is learnt
+_START = (14.0, 8.0, 1.0, -10.0)  # of the weights in the score, before anything is learnt
 
 Pair = tuple[str, str]  # a question and what surrounds it, or a text and the headings above it
 
@@ -46,20 +45,18 @@ Pair = tuple[str, str]  # a question and what surrounds it, or a text and the he
 class Reading:
     """What a text looks like to the reader.
 
-    `pooled` is a unit vector, (dimensions,), `bare` that of the encoder without adapter, and `tokens` has one for each
-    token, (tokens, WIDTH). `asking` and `telling` say how much each token matters, (tokens,), in a question and in a
-    text; each sums to one.
+    `pooled` is a unit vector, (dimensions,), and `tokens` has one for each token, (tokens, WIDTH). `asking` and
+    `telling` say how much each token matters, (tokens,), in a question and in a text; each sums to one.
     """
 
     pooled: Features
-    bare: Features
     tokens: Features
     asking: Features
     telling: Features
 
     def packed(self) -> bytes:
         """A text in 8 bits a number; the weights are kept as shares of the largest."""
-        whole = np.concatenate([self.pooled, self.bare, self.tokens.ravel(), self.telling / self.telling.max()])
+        whole = np.concatenate([self.pooled, self.tokens.ravel(), self.telling / self.telling.max()])
         return bytes(np.rint(whole * 127).astype(np.int8).tobytes())
 
 
@@ -88,7 +85,7 @@ class Reader(nn.Module):
         self.network = network
         self.project = nn.Linear(dimensions, WIDTH, bias=False)
         self.weigh = nn.Linear(dimensions, 2)  # a token in a question, and in a text
-        self.mix = nn.Parameter(torch.tensor(_START))  # of pooled, bare, late both ways, and what is taken off
+        self.mix = nn.Parameter(torch.tensor(_START))  # of pooled, late both ways, and what is taken off
         nn.init.zeros_(self.weigh.weight)
 
     def forward(self, read: Tokens) -> Read:
@@ -104,11 +101,9 @@ class Reader(nn.Module):
         weights = self.weigh(hidden).float().masked_fill(~there[..., None], -torch.inf).softmax(1)
         return Read(pooled, tokens, weights[..., 0], weights[..., 1])
 
-    def score(
-        self, near: torch.Tensor, bare: torch.Tensor, asking: torch.Tensor, telling: torch.Tensor
-    ) -> torch.Tensor:
-        """The logits from cosines of pooled vectors, with and without adapter, and from late interaction both ways."""
-        return self.mix[0] * near + self.mix[1] * bare + self.mix[2] * asking + self.mix[3] * telling + self.mix[4]
+    def score(self, near: torch.Tensor, asking: torch.Tensor, telling: torch.Tensor) -> torch.Tensor:
+        """The logits from cosines of pooled vectors and from late interaction both ways."""
+        return self.mix[0] * near + self.mix[1] * asking + self.mix[2] * telling + self.mix[3]
 
     def head(self) -> dict[str, torch.Tensor]:
         """What was learnt beside the adapter."""
@@ -155,13 +150,12 @@ def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair], half: bool =
     """What texts look like to a reader, each read once.
 
     Args:
-        base: tokenizes, and gives the bare vectors.
+        base: tokenizes.
         reader: the network with its head.
         pairs: texts with what surrounds them.
         half: in bfloat16 where the processor has it.
     """
     reader.eval()
-    bare = unit(features_under(base, base.network, [joined(pair) for pair in pairs], half))
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     found: dict[int, Reading] = {}
     half = half and has_bfloat16(base.device)
@@ -172,7 +166,7 @@ def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair], half: bool =
             parts = (part.float().cpu().numpy() for part in reader(batch))
             lengths = batch.batch["attention_mask"].sum(1).tolist()
             for i, n, pooled, tokens, asking, telling in zip(chosen, lengths, *parts, strict=True):
-                found[i] = Reading(pooled, bare[i], tokens[:n], asking[:n], telling[:n])
+                found[i] = Reading(pooled, tokens[:n], asking[:n], telling[:n])
     return [found[i] for i in range(len(pairs))]
 
 
@@ -191,15 +185,15 @@ def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
     """
     size = len(asked.pooled)
     rows = [np.frombuffer(text, dtype=np.int8) for text in texts]
-    lengths = [(len(row) - 2 * size) // (WIDTH + 1) for row in rows]
+    lengths = [(len(row) - size) // (WIDTH + 1) for row in rows]
     starts = np.cumsum([0, *lengths[:-1]])
-    whole = np.stack([row[: 2 * size] for row in rows]).astype(np.float32) / 127  # (texts, 2 * dimensions)
-    tokens = [row[2 * size : 2 * size + n * WIDTH] for row, n in zip(rows, lengths, strict=True)]
+    pooled = np.stack([row[:size] for row in rows]).astype(np.float32) / 127  # (texts, dimensions)
+    tokens = [row[size : size + n * WIDTH] for row, n in zip(rows, lengths, strict=True)]
     telling = np.concatenate([row[len(row) - n :] for row, n in zip(rows, lengths, strict=True)]).astype(np.float32)
     similar = np.concatenate(tokens).astype(np.float32).reshape(-1, WIDTH) / 127 @ asked.tokens.T
     nearest = np.maximum.reduceat(similar, starts)  # (texts, tokens of the question)
     told = np.add.reduceat(similar.max(1) * telling, starts) / np.add.reduceat(telling, starts)
-    parts = (whole[:, :size] @ asked.pooled, whole[:, size:] @ asked.bare, nearest @ asked.asking, told, 1.0)
+    parts = (pooled @ asked.pooled, nearest @ asked.asking, told, 1.0)
     weights = reader.mix.detach().tolist()
     return np.asarray(sum(w * part for w, part in zip(weights, parts, strict=True)), np.float32)
 

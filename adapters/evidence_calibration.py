@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from adapters.calibrate import threshold
 from adapters.data.judged import Judged
 from adapters.evidence_training import parted
-from adapters.readers import Calibration, Scorer
+from adapters.readers import Calibration, Scorer, level_of
 from domains.spec import InvalidInput
 
 _FEWEST = 100
@@ -22,7 +22,8 @@ def calibrate(
     """Fit how probable it is that the best text answers, and from which probability on it may be told.
 
     Every question that was kept from training is asked of all texts of its organisation. The probability is a logistic
-    function of the best score (Platt 1999); for the threshold see `adapters.calibrate.threshold`.
+    function of the best score (Platt 1999) and of the level from which it stands out, see `adapters.readers.level_of`;
+    for the threshold see `adapters.calibrate.threshold`.
 
     Args:
         scorer: what is calibrated.
@@ -33,7 +34,7 @@ def calibrate(
     Raises:
         InvalidInput: too few questions were kept from training, or all or none of them were answered right.
     """
-    best: list[float] = []
+    seen: list[tuple[float, float]] = []  # the best score of a question, and the level
     right: list[bool] = []
     for n, shelf in enumerate(shelves):
         progress(f"Asking {shelf.name}", n / len(shelves))
@@ -41,16 +42,15 @@ def calibrate(
         for question in parted(shelf)[1]:
             scores = scorer.score((question.text, question.surroundings), readings)
             first = int(scores.argmax())
-            best.append(float(scores[first]))
+            seen.append((float(scores[first]), level_of(scores)))
             right.append(shelf.texts[first].id in question.relevant)
-    if len(best) < _FEWEST or len(set(right)) < 2:
-        raise InvalidInput(f"{len(best)} questions were kept from training, {sum(right)} answered right.", _MORE)
-    scores = np.array(best, dtype=np.float32)
-    fitted = LogisticRegression(C=1e6).fit(scores[:, None], right)
-    found = Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), 1.0, risk, len(best))
-    probability = found.probability(scores)[:, None]
+    if len(seen) < _FEWEST or len(set(right)) < 2:
+        raise InvalidInput(f"{len(seen)} questions were kept from training, {sum(right)} answered right.", _MORE)
+    fitted = LogisticRegression(C=1e6).fit(seen, right)
+    probability = fitted.predict_proba(seen)[:, 1:].astype(np.float32)
     sufficient = threshold(probability, np.where(right, 0, 1), risk)  # above 1 where nothing is sure enough
-    return Calibration(round(found.slope, 4), round(found.intercept, 4), sufficient, risk, len(best))
+    slope, level = (round(float(weight), 4) for weight in fitted.coef_[0])
+    return Calibration(slope, round(float(fitted.intercept_[0]), 4), sufficient, risk, len(seen), level)
 
 
 _MORE = f"A tenth of the questions is kept; {_FEWEST} of them are needed, answerable and not."

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from adapters.base import Features, SentenceBase, features_under, has_bfloat16, unit
+from adapters.base import Features, SentenceBase, has_bfloat16
 from adapters.checkpoint import Progressed, restore, store
 from adapters.data.judged import Asked, Judged
-from adapters.evidence import Pair, Read, Reader, joined, late, restart, tokenized
+from adapters.evidence import Pair, Read, Reader, late, restart, tokenized
 from adapters.recipe import Recipe
 from adapters.trainer import adapted, pace
 from domains.spec import InvalidInput
@@ -31,7 +31,7 @@ _KEPT = 10  # one question in so many is kept to calibrate with
 _LIST = 112  # candidates of a step
 _OWN, _MINED, _NEAREST = 2, 2, 12  # right texts a question in a list; wrong ones, drawn among so many nearest
 _LOOKED_AT = 48  # nearest texts of a question, of which the wrong ones are mined
-_MINED_AMONG = 3000  # texts of a shelf that are read anew after each epoch
+_MINED_AMONG = 3000  # texts of a shelf that are read anew for each epoch
 _ASKED = 32  # questions that are ranked at once
 _PART = 32  # texts that go through the network at once: short ones need not wait for the longest
 _ALONE = 0.3  # share of questions that are read without what surrounds them, where nothing turns on it
@@ -54,12 +54,10 @@ class Shelf:
     aside: list[frozenset[int]]  # what helps
     misleading: list[list[int]]
     home: list[list[int]]  # for each question the texts of the documents that it is about
-    bare_texts: Features  # under the bare encoder: (texts, dimensions)
-    bare_asked: Features  # (questions, dimensions)
 
     @classmethod
-    def of(cls, base: SentenceBase, data: Judged, asked: Sequence[Asked]) -> Shelf:
-        """Number the texts and read everything under the bare encoder."""
+    def of(cls, data: Judged, asked: Sequence[Asked]) -> Shelf:
+        """Number the texts."""
         number = {text.id: i for i, text in enumerate(data.texts)}
         rooms: dict[str, list[int]] = {}
         for text in data.texts:
@@ -73,8 +71,6 @@ class Shelf:
             [frozenset(number[t] for t in q.helps) for q in asked],
             [[number[t] for t in sorted(q.misleads)] for q in asked],
             [[t for room in sorted(rooms_of) for t in rooms[room]] for rooms_of in about],
-            _bare(base, [joined((text.text, text.title)) for text in data.texts]),
-            _bare(base, [joined((q.text, q.surroundings)) for q in asked]),
         )
 
     def mine(self, best: Numbers) -> Mined:
@@ -128,7 +124,7 @@ def train(
     if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learning = _Learning(base, recipe, [Shelf.of(base, data, parted(data)[0]) for data in shelves], start)
+    learning = _Learning(base, recipe, [Shelf.of(data, parted(data)[0]) for data in shelves], start)
     trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
     at = Progressed.fresh(trained)
     of = f"{base.fingerprint} {_sum_of(shelves)} {start} {asdict(recipe)}"
@@ -146,7 +142,7 @@ class _Learning:
     """A reader in training, and what it learns from."""
 
     def __init__(self, base: SentenceBase, recipe: Recipe, shelves: Sequence[Shelf], start: Path | None) -> None:
-        self.base, self.recipe, self.shelves, self.started = base, recipe, shelves, start is not None
+        self.base, self.recipe, self.shelves = base, recipe, shelves
         self.reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
         if start:
             restart(self.reader, base, start)
@@ -168,7 +164,7 @@ class _Learning:
         steps = [
             step
             for shelf in self.shelves
-            for step in _steps(shelf, shelf.mine(self._nearest(shelf, number)), self.recipe.batch, draw)
+            for step in _steps(shelf, shelf.mine(self._nearest(shelf, draw)), self.recipe.batch, draw)
         ]
         self.reader.train()
         losses: list[float] = []
@@ -184,33 +180,39 @@ class _Learning:
             losses.append(float(loss.detach()))
             progress(f"epoch {number + 1}, loss {np.mean(losses[-100:]):.3f}", done)
 
-    def _nearest(self, shelf: Shelf, number: int) -> Numbers:
-        """The texts near each question: under the bare encoder at first, and always where there are very many."""
-        if (number or self.started) and len(shelf.texts) <= _MINED_AMONG:
-            return ranked(self.base, self.reader, shelf, _LOOKED_AT)[0]
-        found: Numbers = np.argsort(-(shelf.bare_asked @ shelf.bare_texts.T), axis=1)[:, :_LOOKED_AT]
-        return found
+    def _nearest(self, shelf: Shelf, draw: np.random.Generator) -> Numbers:
+        """The texts near each question by what is known so far; of very many texts some are drawn."""
+        among = np.sort(draw.permutation(len(shelf.texts))[:_MINED_AMONG])
+        return ranked(self.base, self.reader, shelf, _LOOKED_AT, among)[0]
 
 
-def ranked(base: SentenceBase, reader: Reader, shelf: Shelf, most: int) -> tuple[Numbers, Features]:
+def ranked(
+    base: SentenceBase, reader: Reader, shelf: Shelf, most: int, among: Numbers | None = None
+) -> tuple[Numbers, Features]:
     """The best texts for each question, best first, and their logits: both (questions, most or all texts).
 
     Token by token are compared only those that the pooled vectors put among the first `most`.
+
+    Args:
+        base: tokenizes.
+        reader: judges.
+        shelf: questions and texts.
+        most: texts a question.
+        among: numbers of the texts that are looked at; None: all.
     """
     reader.eval()
+    looked_at = np.arange(len(shelf.texts)) if among is None else among
     numbers, logits = [], []
     with torch.inference_mode(), _half(base):
-        texts = _read(base, reader, shelf.texts)
+        texts = _read(base, reader, [shelf.texts[i] for i in looked_at])
         for start in range(0, len(shelf.asked), _ASKED):
-            part = slice(start, start + _ASKED)
-            asked = _read(base, reader, [(q.text, q.surroundings) for q in shelf.asked[part]])
-            bare = torch.from_numpy(shelf.bare_asked[part] @ shelf.bare_texts.T).to(base.device)
+            asked = _read(base, reader, [(q.text, q.surroundings) for q in shelf.asked[start : start + _ASKED]])
             near = asked.pooled @ texts.pooled.T
-            first = (reader.mix[0] * near + reader.mix[1] * bare).topk(min(most, near.shape[1])).indices
+            first = near.topk(min(most, near.shape[1])).indices
             compared = late(asked, Read(*(part[first] for part in texts)))
-            found = reader.score(near.gather(1, first), bare.gather(1, first), *compared)  # (questions, most)
+            found = reader.score(near.gather(1, first), *compared)  # (questions, most)
             scores, order = found.sort(dim=1, descending=True)
-            numbers.append(first.gather(1, order).cpu().numpy())
+            numbers.append(looked_at[first.gather(1, order).cpu().numpy()])
             logits.append(scores.float().cpu().numpy())
     return np.concatenate(numbers), np.concatenate(logits)
 
@@ -249,8 +251,7 @@ def _loss(base: SentenceBase, reader: Reader, step: Step, draw: np.random.Genera
     texts = [shelf.texts[c] for c in step.candidates]
     n, whole = len(asked), _read(base, reader, [*asked, *texts])
     questions, candidates = Read(*(part[:n] for part in whole)), Read(*(part[n:] for part in whole))
-    bare = torch.from_numpy(shelf.bare_asked[step.chosen] @ shelf.bare_texts[step.candidates].T).to(device)
-    found = reader.score(questions.pooled @ candidates.pooled.T, bare, *late(questions, candidates))
+    found = reader.score(questions.pooled @ candidates.pooled.T, *late(questions, candidates))
     aside = torch.tensor([[c in shelf.aside[i] for c in step.candidates] for i in step.chosen], device=device)
     listed = torch.cat([found.masked_fill(aside, -1e4), torch.zeros(n, 1, device=device)], dim=1)
     wanted = [[c in shelf.right[i] for c in step.candidates] + [not shelf.right[i]] for i in step.chosen]
@@ -313,7 +314,3 @@ def _sum_of(shelves: Sequence[Judged]) -> int:
 
 def _document(identifier: str) -> str:
     return identifier.rsplit("#", 1)[0]
-
-
-def _bare(base: SentenceBase, texts: list[str]) -> Features:
-    return unit(features_under(base, base.network, texts, half=True))

@@ -26,21 +26,31 @@ from domains.spec import Domain, IntegrityError, NotConfigured
 
 SHIPPED = Path(__file__).parent / "reader"  # learnt from thirty-one organisations; a domain may have its own
 _CALIBRATION = "calibration.json"
+_COMPARED = 30  # scores of a question among which the best one stands out, or does not
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How a score becomes a probability, and from which probability on a text answers."""
+    """How the scores of a question's texts become probabilities, and from which one on a text answers.
+
+    What counts is also how far a text stands out: a question in many words has higher scores with everything.
+    """
 
     slope: float
     intercept: float
     sufficient: float  # 0..1
     risk: float  # the share of wrong answers among those given for which `sufficient` was set
     questions: int  # by which it was fitted
+    level: float = 0.0  # slope of the mean of the question's best scores, see `level_of`; below 0
 
     def probability(self, scores: Features) -> Features:
-        """0..1, of each score."""
-        return np.asarray(expit(self.slope * scores + self.intercept), dtype=np.float32)
+        """0..1, of each text that was scored for one question: (texts,)."""
+        return np.asarray(expit(self.slope * scores + self.level * level_of(scores) + self.intercept), dtype=np.float32)
+
+
+def level_of(scores: Features) -> float:
+    """The mean of a question's best thirty scores, (texts,): what texts that do not answer reach too."""
+    return float(np.sort(scores)[-_COMPARED:].mean())
 
 
 class Scorer(Protocol):

@@ -203,7 +203,7 @@ class Domain(_Frozen):
     audiences: dict[str, Audience]
     slots: dict[str, Slot] = Field(default_factory=dict)
     dates: Dates = Dates()
-    evidence_risk: float = Field(0.5, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
+    evidence_risk: float = Field(0.4, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
     fields: dict[str, LabelField]
     formats: dict[str, ReplyFormat]
     sentences: tuple[str, ...] = ()  # how table rows are told: `{Plan} costs {Price}`, with the names of columns

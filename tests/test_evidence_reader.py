@@ -129,9 +129,7 @@ def trained(encoder, small):
 
 
 def test_it_learns_which_text_answers_and_which_question_none_does(encoder, small, trained):
-    best, logits = ranked(
-        encoder.base, trained, Shelf.of(encoder.base, small, small.questions), 8
-    )  # (questions, texts)
+    best, logits = ranked(encoder.base, trained, Shelf.of(small, small.questions), 8)  # (questions, texts)
     answerable = len(small.answerable)
     assert (best[:answerable, 0] == np.arange(answerable)).mean() >= 0.75
     assert (logits[answerable:, 0] < 0).mean() >= 0.75
@@ -193,7 +191,7 @@ def test_a_reader_is_the_same_after_it_was_saved(encoder, small, trained, tmp_pa
 
 
 def test_in_eight_bits_the_score_is_nearly_the_same(encoder, small, trained):
-    shelf = Shelf.of(encoder.base, small, small.questions)
+    shelf = Shelf.of(small, small.questions)
     best, exact = ranked(encoder.base, trained, shelf, 8)
     readings = [reading.packed() for reading in read(encoder.base, trained, shelf.texts)]
     for question, order, wanted in zip(small.questions, best, exact, strict=True):
