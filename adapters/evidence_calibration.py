@@ -49,8 +49,9 @@ def calibrate(
     fitted = LogisticRegression(C=1e6).fit(seen, right)
     probability = fitted.predict_proba(seen)[:, 1:].astype(np.float32)
     sufficient = threshold(probability, np.where(right, 0, 1), risk)  # above 1 where nothing is sure enough
-    slope, level = (round(float(weight), 4) for weight in fitted.coef_[0])
-    return Calibration(slope, round(float(fitted.intercept_[0]), 4), sufficient, risk, len(seen), level)
+    slope, weight = (round(float(w), 4) for w in fitted.coef_[0])
+    usual = round(float(np.mean([level for _, level in seen])), 4)
+    return Calibration(slope, round(float(fitted.intercept_[0]), 4), sufficient, risk, len(seen), weight, usual)
 
 
 _MORE = f"A tenth of the questions is kept; {_FEWEST} of them are needed, answerable and not."

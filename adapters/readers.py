@@ -41,16 +41,22 @@ class Calibration:
     sufficient: float  # 0..1
     risk: float  # the share of wrong answers among those given for which `sufficient` was set
     questions: int  # by which it was fitted
-    level: float = 0.0  # slope of the mean of the question's best scores, see `level_of`; below 0
+    level: float = 0.0  # slope of the question's level, see `level_of`; below 0
+    usual: float = 0.0  # the mean level of these questions
 
     def probability(self, scores: Features) -> Features:
         """0..1, of each text that was scored for one question: (texts,)."""
-        return np.asarray(expit(self.slope * scores + self.level * level_of(scores) + self.intercept), dtype=np.float32)
+        level = level_of(scores, self.usual)
+        return np.asarray(expit(self.slope * scores + self.level * level + self.intercept), dtype=np.float32)
 
 
-def level_of(scores: Features) -> float:
-    """The mean of a question's best thirty scores, (texts,): what texts that do not answer reach too."""
-    return float(np.sort(scores)[-_COMPARED:].mean())
+def level_of(scores: Features, usual: float = 0.0) -> float:
+    """The mean of a question's best thirty scores, (texts,): what texts that do not answer reach too.
+
+    Where there are fewer, `usual` stands for each that is missing: a text does not stand out for want of others.
+    """
+    best = np.sort(scores)[-_COMPARED:]
+    return float((best.sum() + usual * (_COMPARED - len(best))) / _COMPARED)
 
 
 class Scorer(Protocol):

@@ -135,7 +135,9 @@ def _read(
     words: str, languages: tuple[str, ...], today: datetime, preferred: str, parts: tuple[str, ...] = ()
 ) -> _Found | None:
     found = _parser(languages, today, preferred, parts).get_date_data(words)
-    return _Found(found.date_obj, str(found.period)) if found is not None and found.date_obj is not None else None
+    if found is None or found.date_obj is None:
+        return None
+    return _Found(found.date_obj.replace(tzinfo=None), str(found.period))  # a zone that words name changes no day
 
 
 @lru_cache(maxsize=64)

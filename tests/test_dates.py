@@ -19,6 +19,7 @@ ASKED = datetime(2026, 11, 20, 9, tzinfo=UTC)
         ("our renewal is on 20 january, what is the price then", date(2027, 1, 20), date(2027, 1, 20)),
         ("What do I pay in February?", date(2027, 2, 1), date(2027, 2, 28)),
         ("the rules of May 2026", date(2026, 5, 1), date(2026, 5, 31)),
+        ("Are you there on 14 December 2026 at 10:00 CET?", date(2026, 12, 14), date(2026, 12, 14)),
         ("what do I pay next month", date(2026, 12, 1), date(2026, 12, 31)),
         ("what was it last year", date(2025, 1, 1), date(2025, 12, 31)),
         ("We start in six weeks.", date(2027, 1, 1), date(2027, 1, 1)),
