@@ -76,9 +76,9 @@ def test_a_foreign_language_goes_to_a_person(domain):
 @pytest.mark.parametrize(
     ("label", "action"),
     [
-        (Label("open_incident", 0.25, True, ()), "handoff"),
+        (Label("open_incident", 0.1, True, ()), "handoff"),
         (Label("explain_how_to", 0.6, True, (Alternative("start_privacy_request", 0.3),)), "handoff"),
-        (Label("explain_how_to", 0.8, True, (Alternative("open_incident", 0.1),)), "answer"),
+        (Label("explain_how_to", 0.8, True, (Alternative("open_incident", 0.04),)), "answer"),
     ],
 )
 def test_what_may_well_be_a_break_in_goes_to_a_person_whatever_documents_say(domain, label, action):

@@ -189,12 +189,11 @@ def test_a_chatwoot_message_gets_labels_and_a_private_note_and_a_person(serve, s
 
 
 def test_what_the_model_abstained_on_is_no_tag(services):
-    asked = RespondRequest.model_validate({"ticket": {"body": PRICE}})
+    asked = RespondRequest.model_validate({"ticket": {"body": "Is the thing with the other one as it was before?"}})
     reply = services.pipeline.respond(asked, services.keys.check(services.local_key))
     given = {f"ff_{name}_{label.value}" for name, label in reply.labels.items() if not label.abstained}
     assert note.tags_of(reply) == given
-    assert any(label.abstained for label in reply.labels.values())
-    assert not [t for t in note.tags_of(reply) if t.startswith("ff_urgency")]
+    assert len(given) < len(reply.labels), "it abstains on some"
 
 
 def test_a_later_message_takes_the_tags_of_an_earlier_one_away(serve, settings, services, zendesk, chatwoot):
@@ -588,7 +587,7 @@ def test_a_ticket_full_of_markup_reaches_the_note_escaped(serve, settings, servi
 
 
 def test_a_document_that_the_key_may_not_read_never_reaches_a_tool(serve, settings, services, zendesk, chatwoot):
-    question = "Which retention offers and discounts may an agent give to a customer who wants to leave?"
+    question = "What is the largest discount that a support agent may give on his own?"
     for number in (35, 36):
         zendesk.ticket(number, (7, True, question))
     hidden = {v["title"] for v in _agents_only(services)}
