@@ -23,8 +23,8 @@ from retrieval.units import Unit, forget_units, in_full, steps_with, units_of
 from retrieval.versions import View
 
 # Chosen on the development cases; docs/answers.md has their effect.
-_AS_WELL = 0.8  # share of the best unit's probability from which on another is told beside it
-_RIVAL = 0.4  # … from which on it counts as contradicting it
+_AS_WELL = 0.45  # share of the best unit's odds from which on another is told beside it
+_RIVAL = 0.05  # … from which on it counts as contradicting it
 _SAME_SUBJECT = 0.7  # cosine from which on two units speak of the same thing
 _HITS = 30  # passages whose units are looked at
 _MOST_UNITS = 3
@@ -113,7 +113,7 @@ class Selector:
         score = ranked[0].score if ranked else 0.0
         if score < self.reader.sufficient:
             return Finding(asked, (), score)
-        left = settled(ranked, (1 - _RIVAL) * score, self._alike)
+        left = settled(ranked, score - _near(score, _RIVAL), self._alike)
         if left[0].score < self.reader.sufficient:  # what contradicts the best need not answer
             return Finding(asked, (), left[0].score)
         if conflict := self._contradiction(left):
@@ -144,13 +144,13 @@ class Selector:
 
     def _as_well(self, ranked: Sequence[Unit]) -> list[Unit]:
         """The units that answer, nearly as surely as the best one."""
-        return [u for u in ranked if u.score >= max(self.reader.sufficient, _AS_WELL * ranked[0].score)]
+        return [u for u in ranked if u.score >= max(self.reader.sufficient, _near(ranked[0].score, _AS_WELL))]
 
     def _contradiction(self, ranked: Sequence[Unit]) -> tuple[Unit, ...]:
         """The best unit and one of equal standing and of the same subject that contradicts it, or nothing."""
         best = ranked[0]
         for other in ranked[1:]:
-            if other.score < _RIVAL * best.score:
+            if other.score < _near(best.score, _RIVAL):
                 break
             equal = other.version.precedence == best.version.precedence and rivals(best.whole, other.whole)
             if equal and self._alike(best, other):
@@ -161,6 +161,12 @@ class Selector:
         """Whether two units are about the same subject, by their cosine under the bare encoder."""
         vectors = np.asarray(self._retriever.embedder.embed_documents([one.text, other.text]), dtype=np.float32)
         return float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT
+
+
+def _near(score: float, share: float) -> float:
+    """The probability whose odds are so large a share of those of a score; near 1 a share of the score would be all."""
+    odds = share * score / max(1 - score, 1e-4)
+    return odds / (1 + odds)
 
 
 def _same_table(one: Unit, other: Unit) -> bool:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from retrieval.contents import Cell, Passage
 from retrieval.injection import states
+from retrieval.lexical import tokens
 from retrieval.sentences import sentence_spans
 from retrieval.versions import Version
 
@@ -81,8 +82,16 @@ class Unit:
 
     @property
     def states(self) -> bool:
-        """Does it say anything alone, to a customer? A question does not, nor what introduces a list."""
-        return not self.text.rstrip('"”’) ').endswith(("?", ":")) and states(self.text)
+        """Does it say anything alone, to a customer? A question does not, nor what introduces a list, nor a title."""
+        said = self.text.rstrip('"”’) ')
+        return not said.endswith(("?", ":")) and not self._repeats_title(said) and states(self.text)
+
+    def _repeats_title(self, said: str) -> bool:
+        """Is it a line without figure or full stop, half of it words of its title: "PRICE LIST OF THE LAUNDRY"?"""
+        if self.is_row or said.endswith((".", "!", "…")) or any(c.isdigit() for c in said):
+            return False
+        own = set(tokens(said))
+        return bool(own) and 2 * len(own & set(tokens(f"{self.version.title} {self.heading}"))) >= len(own)
 
 
 def stating(version: Version, passages: Iterable[Passage]) -> list[Unit]:

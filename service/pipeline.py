@@ -196,12 +196,9 @@ class Pipeline:
         """The caller with no more rights than whoever will read the text."""
         if not audience:
             return caller
-        if audience not in self.domain.audiences:
-            known = ", ".join(self.domain.audiences)
-            raise InvalidInput(f"audience: `{audience}` is not known.", f"Known: {known}.", "audience")
         narrowed = self.domain.readable_by([audience])
-        if not narrowed <= caller.audiences:
-            raise Forbidden(f"audience: this key does not read for {audience}.", "Use a key that does.")
+        if audience not in self.domain.audiences or not narrowed <= caller.audiences:
+            raise Forbidden(f"audience: this key does not read for `{audience}`.", "Name one of the key's, or none.")
         return replace(caller, audiences=narrowed)
 
     def _classifier(self, options: Options, caller: Caller, ticket: Ticket) -> Classifier:

@@ -75,7 +75,7 @@ def test_an_adapter_that_learnt_shuffled_labels_does_not_pass(services, domain, 
         domain.risks,
         shuffled,
         "shuffled",
-        Recipe(method="joined"),
+        Recipe(method="joined", folds=2),
         tmp_path / "a",
         _silent,
     )
