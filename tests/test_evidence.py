@@ -116,6 +116,20 @@ def units(text, precedence=50, doc_id="refunds"):
 
 
 @pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("PRICE LIST OF REFUNDS", False),
+        ("Refunds of a refund", False),
+        ("Refunds take 5 days", True),
+        ("No refunds on Sundays or bank holidays", True),
+        ("Refunds are given.", True),
+    ],
+)
+def test_a_line_that_only_repeats_its_title_says_nothing(line, says):
+    assert bool(units(line)) is says
+
+
+@pytest.mark.parametrize(
     ("second", "leans"),
     [
         ("After that it cannot be recovered.", True),
