@@ -24,7 +24,7 @@ from service.route import Action
 
 M = TypeVar("M", bound=BaseModel)
 UNANSWERABLE = "unanswerable"
-_OTHERS = {"claims", "freshness", "paraphrases"}  # files beside the cases that have a shape of their own
+_OTHERS = {"claims", "freshness", "paraphrases", "realistic"}  # files beside the cases that have a shape of their own
 ANNOTATE = "annotate"  # nobody has said yet what is right
 
 
