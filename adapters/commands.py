@@ -39,7 +39,7 @@ def train(
     averaging: Annotated[float | None, typer.Option(min=0, max=0.9999)] = None,
     class_weights: Annotated[bool | None, typer.Option("--class-weights")] = None,
     folds: Annotated[
-        int | None, typer.Option(min=1, max=20, help="Models trained for the thresholds alone, each without a part.")
+        int | None, typer.Option(min=1, max=20, help="Number of cross-fitting folds for the thresholds; 1: none.")
     ] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     with_card: Annotated[bool, typer.Option("--card/--no-card", help="Open the holdout once for the figures.")] = True,
@@ -98,7 +98,7 @@ def calibrate(
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the same one.")] = None,
 ) -> None:
-    """Set the thresholds of an adapter anew, for the risks in domain.yaml. Its weights stay, its id changes.
+    """Recompute the thresholds of an adapter for the risks in domain.yaml. The weights stay the same, the id changes.
 
     Example: `formfact adapters calibrate --out /tmp/adapter`
     """

@@ -170,11 +170,6 @@ def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair], half: bool =
     return [found[i] for i in range(len(pairs))]
 
 
-def joined(pair: Pair) -> str:
-    """A text behind what surrounds it, as the bare encoder reads both."""
-    return " ".join(part for part in (pair[1], pair[0]) if part)
-
-
 def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
     """How sure a reader is that each text answers, against "nothing does" at zero: (texts,).
 
@@ -193,9 +188,9 @@ def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
     similar = np.concatenate(tokens).astype(np.float32).reshape(-1, WIDTH) / 127 @ asked.tokens.T
     nearest = np.maximum.reduceat(similar, starts)  # (texts, tokens of the question)
     told = np.add.reduceat(similar.max(1) * telling, starts) / np.add.reduceat(telling, starts)
-    parts = (pooled @ asked.pooled, nearest @ asked.asking, told, 1.0)
+    features = (pooled @ asked.pooled, nearest @ asked.asking, told, 1.0)
     weights = reader.mix.detach().tolist()
-    return np.asarray(sum(w * part for w, part in zip(weights, parts, strict=True)), np.float32)
+    return np.asarray(sum(w * part for w, part in zip(weights, features, strict=True)), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

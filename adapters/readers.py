@@ -21,7 +21,7 @@ from torch import nn
 
 from adapters.base import Features
 from adapters.encoder import Encoder
-from adapters.evidence import Pair, joined, load, logits, manifest_of, read
+from adapters.evidence import Pair, load, logits, manifest_of, read
 from domains.spec import Domain, IntegrityError, NotConfigured
 
 SHIPPED = Path(__file__).parent / "reader"  # learnt from thirty-one organisations; a domain may have its own
@@ -33,7 +33,7 @@ _COMPARED = 30  # scores of a question among which the best one stands out, or d
 class Calibration:
     """How the scores of a question's texts become probabilities, and from which one on a text answers.
 
-    What counts is also how far a text stands out: a question in many words has higher scores with everything.
+    The mean of the question's best scores is an input too, since long questions score higher with every text.
     """
 
     slope: float
@@ -53,7 +53,7 @@ class Calibration:
 def level_of(scores: Features, usual: float = 0.0) -> float:
     """The mean of a question's best thirty scores, (texts,): what texts that do not answer reach too.
 
-    Where there are fewer, `usual` stands for each that is missing: a text does not stand out for want of others.
+    With fewer than thirty scores, `usual` fills the missing ones, so that a small corpus does not inflate the result.
     """
     best = np.sort(scores)[-_COMPARED:]
     return float((best.sum() + usual * (_COMPARED - len(best))) / _COMPARED)
@@ -105,12 +105,12 @@ class Bare:
         self.name, self._encoder = f"bare@{encoder.fingerprint}", encoder
 
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
-        vectors = self._encoder.unit([joined(pair) for pair in texts], bulk=True)
+        vectors = self._encoder.unit([_joined(pair) for pair in texts], bulk=True)
         return [np.rint(vector * 127).astype(np.int8).tobytes() for vector in vectors]
 
     def score(self, question: Pair, readings: Sequence[bytes]) -> Features:
         there = np.stack([np.frombuffer(reading, dtype=np.int8) for reading in readings]).astype(np.float32) / 127
-        return np.asarray(there @ self._encoder.unit([joined(question)])[0], dtype=np.float32)
+        return np.asarray(there @ self._encoder.unit([_joined(question)])[0], dtype=np.float32)
 
 
 class Cross:
@@ -136,12 +136,17 @@ class Cross:
         self.name, self._encoder = f"cross:{name}@{zlib.crc32(source.encode()):08x}", encoder
 
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
-        return [joined(pair).encode() for pair in texts]
+        return [_joined(pair).encode() for pair in texts]
 
     def score(self, question: Pair, readings: Sequence[bytes]) -> Features:
-        pairs = [(joined(question), reading.decode()) for reading in readings]
+        pairs = [(_joined(question), reading.decode()) for reading in readings]
         compute: Callable[[list[tuple[str, str]]], Features] = partial(self._model.predict, show_progress_bar=False)
         return np.asarray(self._encoder.run((id(self), "pairs"), compute, pairs), dtype=np.float32)
+
+
+def _joined(pair: Pair) -> str:
+    """A text after its surroundings, as one string: the other readers have no segments."""
+    return " ".join(part for part in (pair[1], pair[0]) if part)
 
 
 _HOW = "Give the folder of an evidence reader, the hub id or path of a cross-encoder, or none."

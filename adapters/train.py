@@ -56,7 +56,7 @@ def train(
         dataset: the name of the data set, for the manifest.
         recipe: settings.
         out: the folder to write; what stood there is replaced at the end.
-        progress: told what is being done.
+        progress: called with the current step and the share done.
 
     Raises:
         InvalidInput: the rows cannot be learnt from, the method is for comparing, or there is no room to write.
@@ -91,16 +91,16 @@ def train(
 def recalibrate(
     classifier: AdapterClassifier, base: Base, risks: Risks, split: Split, dataset: str, out: Path, progress: Progress
 ) -> Manifest:
-    """Set temperatures and thresholds anew, for other risks or on other rows; the weights stay, the id changes.
+    """Recompute temperatures and thresholds for other risks or rows. The weights stay the same, the id changes.
 
     Args:
         classifier: the adapter as it is.
-        base: what it stands on; the models that judge the training rows are trained on it anew.
+        base: the base model of the adapter; the models of the folds are trained on it.
         risks: see `train`.
         split: rows as for `train`.
         dataset: the name of the data set.
         out: the folder to write, whole or not at all.
-        progress: told what is being done.
+        progress: called with the current step and the share done.
     """
     manifest = classifier.manifest
     known = {f.name for f in dataclasses.fields(Recipe)}
@@ -198,10 +198,10 @@ def _cross_fitted(training: _Training, split: Split, progress: Progress) -> list
             sides[int(share_of(f"fold {row.group}") * folds) + 1 == fold].append(row)
         left, held = sides
 
-        def told(what: str, done: float, fold: int = fold) -> None:
+        def fold_progress(what: str, done: float, fold: int = fold) -> None:
             progress(f"model {fold} of {folds} for the thresholds, {what}", done)
 
-        inner = training.fitted(Split(tuple(left), split.validation, ()), told, fold)
+        inner = training.fitted(Split(tuple(left), split.validation, ()), fold_progress, fold)
         found.append(inner.judged(held))
     return found
 

@@ -182,6 +182,11 @@ def load_hashes(connection: Connection, reader: str, content: str, title: str) -
     return {(row.start, row.end): row.input_hash for row in rows}
 
 
+def undamaged_hashes(connection: Connection, reader: str, content: str, title: str) -> dict[Place, str]:
+    """The hashes of what was read, of the readings that are undamaged."""
+    return {place: reading.input_hash for place, reading in load(connection, reader, content, title).items()}
+
+
 def keep(tx: Connection, reader: str, content: str, title: str, readings: ByPlace) -> None:
     """Store the readings of all units of a content under a title, unless they are stored already."""
     wanted = {place: reading.input_hash for place, reading in readings.items()}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import structlog
 from langchain_core.embeddings import Embeddings
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from retrieval import readings
 from retrieval.catalog import Catalog
@@ -28,6 +28,7 @@ from retrieval.versions import Version
 
 log = structlog.get_logger()
 Progress = Callable[[Sequence[str], str], Iterator[str]]  # contents and what is done with them, in words
+Hashes = Callable[[Connection, str, str, str], Mapping[readings.Place, str]]  # see `readings.load_hashes`
 _MOST_TOLD = 20
 _SAME = 1e-5  # Chroma gives embeddings back as they came; a graph read from damaged bytes does not
 
@@ -105,7 +106,7 @@ class Upkeep:
         self.rebuild_dense(progress)
         with writing(self.engine) as tx:
             readings.erase_unowned(tx)
-        self._read_where(self._is_read_whole, progress)
+        self._read_missing(readings.undamaged_hashes, progress)
         with writing(self.engine) as tx:
             known = list(tx.execute(select(contents.c.content).order_by(contents.c.content)).scalars())
             tx.execute(delete(postings))
@@ -127,7 +128,7 @@ class Upkeep:
 
     def read(self, progress: Progress = silent) -> None:
         """Read the units whose reading is missing or stale: after an update, or with another reader."""
-        self._read_where(self._is_read, progress)
+        self._read_missing(readings.load_hashes, progress)
 
     def shrink(self) -> None:
         """Give free pages of an embedded database back, and empty its write-ahead log: erased words stood in both."""
@@ -208,22 +209,15 @@ class Upkeep:
     def _units(self, version: Version) -> list[Unit]:
         return stating(version, self.catalog.passages(version.content))
 
-    def _is_read(self, version: Version) -> bool:
+    def _is_read(self, version: Version, hashes: Hashes) -> bool:
         """Whether the database has a current reading of each unit, and no other of this reader."""
         with self.engine.connect() as connection:
-            stored = readings.load_hashes(connection, self.reader.name, version.content, version.title)
+            stored = hashes(connection, self.reader.name, version.content, version.title)
         return stored == readings.input_hashes(self._units(version))
 
-    def _is_read_whole(self, version: Version) -> bool:
-        """The same, and none of them is damaged."""
-        with self.engine.connect() as connection:
-            stored = readings.load(connection, self.reader.name, version.content, version.title)
-        hashes = {place: reading.input_hash for place, reading in stored.items()}
-        return hashes == readings.input_hashes(self._units(version))
-
-    def _read_where(self, is_read: Callable[[Version], bool], progress: Progress) -> None:
-        """Store the readings of the versions of which some are missing; those that are stored are not made again."""
-        unread = {name: version for name, version in self._titled().items() if not is_read(version)}
+    def _read_missing(self, hashes: Hashes, progress: Progress) -> None:
+        """Store the readings of every version that lacks some. Readings that are stored are not computed again."""
+        unread = {name: version for name, version in self._titled().items() if not self._is_read(version, hashes)}
         for name in progress(sorted(unread), "Reading documents"):
             version = unread[name]
             found = readings.made(self.engine, self.reader, self._units(version))
@@ -235,7 +229,7 @@ class Upkeep:
             if count := readings.count_unowned(connection):
                 yield f"readings: {count} belong to no version"
         for version in self._titled().values():
-            if not self._is_read_whole(version):
+            if not self._is_read(version, readings.undamaged_hashes):
                 yield f"readings: those of {version.content[:12]} are not those of its units"
 
     def _lexical_problems(self) -> Iterator[str]:

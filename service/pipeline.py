@@ -27,12 +27,13 @@ from retrieval.questions import Question
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
-from service.compose import Citation, Composer, Draft
+from service.compose import Composer, Draft
 from service.door.keys import Caller, Forbidden
 from service.language import foreign
 from service.records.journal import Journal, Record
 from service.records.reviews import Reviews
 from service.reply import (
+    CitationOut,
     PassageOut,
     Provenance,
     Reply,
@@ -301,16 +302,19 @@ class Pipeline:
             action=made.decision.action,
             reason_code=made.decision.reason_code,
             answer=answer_out(made.draft),
-            citations=[citation_out(c, self._end(c, asked.view), self.domain) for c in made.draft.citations],
+            citations=self._cited(made.draft, asked.view),
             flags=[*flags, "composer_fell_back"] if made.fell_back else flags,
             provenance=provenance,
             timings_ms=clock.told(),
         )
 
-    def _end(self, citation: Citation, view: View) -> datetime | None:
-        """When what is cited ceases to hold, as far as the view's readers may know."""
-        history = self.catalog.timeline().history(citation.version.doc_id)
-        return history.end(citation.version, view.revision, view.audiences)
+    def _cited(self, draft: Draft, view: View) -> list[CitationOut]:
+        """The citations, each with the time at which its version ceases to hold, as far as the readers may know."""
+        timeline = self.catalog.timeline()
+        ends = (
+            timeline.history(c.version.doc_id).end(c.version, view.revision, view.audiences) for c in draft.citations
+        )
+        return [citation_out(c, end, self.domain) for c, end in zip(draft.citations, ends, strict=True)]
 
     def _provenance(self, asked: Asked, composer: str) -> Provenance:
         view = asked.view

@@ -21,7 +21,7 @@ TRUE = "true"  # the kind of a claim that its quote bears out; all other kinds a
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Rewording:
     """A claim, the sentence or row that it cites, and what was changed in it."""
 
     text: str
@@ -38,16 +38,16 @@ class Passed:
     passed: Interval  # share, 0..1
 
 
-def load(path: Path) -> tuple[Claim, ...]:
+def load(path: Path) -> tuple[Rewording, ...]:
     """Read claims.
 
     Raises:
         InvalidInput: it is not there, or a line lacks something.
     """
-    return tuple(Claim(r["claim"], r["quote"], r["kind"]) for r in json_lines(path, ("claim", "quote", "kind")))
+    return tuple(Rewording(r["claim"], r["quote"], r["kind"]) for r in json_lines(path, ("claim", "quote", "kind")))
 
 
-def checked(claims: Sequence[Claim]) -> list[Passed]:
+def checked(claims: Sequence[Rewording]) -> list[Passed]:
     """Verify each claim against its quote; true ones first, then all false ones, then these by kind."""
     passes = [(claim.kind, float(not faults(claim.text, claim.quote))) for claim in claims]
     kinds = sorted({kind for kind, _ in passes} - {TRUE})
