@@ -92,6 +92,43 @@ def card(
 
 
 @app.command()
+def train_questions(
+    data: Annotated[Path | None, typer.Option(help="Folder of marked messages; default: the shipped ones.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; default: the shipped tagger's.")] = None,
+    encoder: Annotated[str, typer.Option(help="Path or hub id; default: the shipped encoder.")] = "",
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train the question tagger, which marks what a message asks, and measure it on messages kept for that.
+
+    Example: `formfact adapters train-questions --out /tmp/tagger`
+    """
+    from adapters import question_training as training
+    from adapters.base import SHIPPED, SentenceBase
+    from adapters.question_tagger import SHIPPED as TAGGER
+    from adapters.question_tagger import save
+
+    files = sorted((data or training.DATA).glob("*.jsonl"))
+    learnt, kept = training.split([message for path in files for message in training.read_messages(path)])
+    recipe = replace(training.RECIPE, epochs=epochs or training.RECIPE.epochs, seed=seed)
+    base = SentenceBase(encoder or SHIPPED)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Training", total=1.0)
+        tagger = training.train(
+            base, learnt, recipe, lambda what, done: bar.update(task, description=what, completed=done)
+        )
+    found = training.measure(training.found_by(base, tagger), kept)
+    name = save(tagger, base, len(learnt), recipe, out or TAGGER)
+    console = Console()
+    console.print(f"{name}: learnt from {len(learnt)} messages", highlight=False)
+    console.print(
+        f"{found.messages} others: precision {found.precision:.3f}, recall {found.recall:.3f}, "
+        f"every question and nothing else {found.whole:.3f}",
+        highlight=False,
+    )
+
+
+@app.command()
 def calibrate(
     domain: DomainName = "support",
     folder: Annotated[Path | None, typer.Option(help="Adapter folder; default: the domain's adapter/.")] = None,

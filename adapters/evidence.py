@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from peft import set_peft_model_state_dict
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -251,17 +251,27 @@ def load(folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]) 
 def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
     """Put the weights of a saved reader into one whose network has LoRA layers that are not merged.
 
+    A reader of a higher rank starts with the same scores: what is new in its layers adds nothing until it has learnt.
+
     Raises:
-        InvalidInput: its layers have another rank.
+        InvalidInput: its layers have a higher rank than the reader.
         IntegrityError: see `load`.
     """
     _, head = _opened(folder, base)
-    try:
-        set_peft_model_state_dict(reader.network, load_file(folder / "adapter_model.safetensors"))
-    except RuntimeError as error:
-        told = str(error).splitlines()[-1].strip()
-        raise InvalidInput(f"{folder} does not fit the recipe: {told}", "Give its rank.") from None
+    saved = load_file(folder / "adapter_model.safetensors")
+    there = get_peft_model_state_dict(reader.network)
+    set_peft_model_state_dict(reader.network, {name: _widened(saved[name], there[name]) for name in saved})
     _put(reader, head, folder)
+
+
+def _widened(saved: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """A LoRA matrix of a lower rank in place of the first rows or columns of a freshly drawn one."""
+    if any(s > t for s, t in zip(saved.shape, there.shape, strict=True)):
+        told = f"The reader to start from has rank {min(saved.shape)}, the recipe {min(there.shape)}."
+        raise InvalidInput(told, "Give at least its rank.")
+    wide = there.clone()
+    wide[: saved.shape[0], : saved.shape[1]] = saved
+    return wide
 
 
 def manifest_of(folder: Path) -> Manifest:

@@ -26,14 +26,14 @@ from domains.spec import Domain, IntegrityError, NotConfigured
 
 SHIPPED = Path(__file__).parent / "reader"  # learnt from thirty-one organisations; a domain may have its own
 _CALIBRATION = "calibration.json"
-_COMPARED = 30  # scores of a question among which the best one stands out, or does not
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ScoreCalibration:
     """How the scores of a question's texts become probabilities, and from which one on a text answers.
 
-    The mean of the question's best scores is an input too, since long questions score higher with every text.
+    A logistic function of a text's score and of all scores together (see `mass_of`): the reader learnt by a softmax
+    over a list, so that a high score counts for less where other texts score as high.
     """
 
     slope: float
@@ -41,22 +41,17 @@ class Calibration:
     sufficient: float  # 0..1
     risk: float  # the share of wrong answers among those given for which `sufficient` was set
     questions: int  # by which it was fitted
-    level: float = 0.0  # slope of the question's level, see `level_of`; below 0
-    usual: float = 0.0  # the mean level of these questions
+    mass: float = 0.0  # slope of the mass of all scores; below 0
 
     def probability(self, scores: Features) -> Features:
         """0..1, of each text that was scored for one question: (texts,)."""
-        level = level_of(scores, self.usual)
-        return np.asarray(expit(self.slope * scores + self.level * level + self.intercept), dtype=np.float32)
+        logits = self.slope * scores + self.mass * mass_of(scores) + self.intercept
+        return np.asarray(expit(logits), dtype=np.float32)
 
 
-def level_of(scores: Features, usual: float = 0.0) -> float:
-    """The mean of a question's best thirty scores, (texts,): what texts that do not answer reach too.
-
-    With fewer than thirty scores, `usual` fills the missing ones, so that a small corpus does not inflate the result.
-    """
-    best = np.sort(scores)[-_COMPARED:]
-    return float((best.sum() + usual * (_COMPARED - len(best))) / _COMPARED)
+def mass_of(scores: Features) -> float:
+    """The logarithm of the softmax's denominator over (texts,) scores and "nothing answers", whose score is 0."""
+    return float(np.logaddexp.reduce([0.0, *scores.astype(np.float64)]))
 
 
 class Scorer(Protocol):
@@ -157,7 +152,7 @@ class Calibrated:
     """A scorer whose scores are probabilities: what `retrieval.readings.Reader` asks for."""
 
     scorer: Scorer
-    calibration: Calibration
+    calibration: ScoreCalibration
 
     @property
     def name(self) -> str:
@@ -219,19 +214,19 @@ def calibrated(scorer: Scorer, domain: Domain | None = None) -> Calibrated:
     raise NotConfigured(f"Nobody calibrated the evidence reader {scorer.name}.", _CALIBRATE)
 
 
-def keep(scorer: Scorer, calibration: Calibration, folder: Path) -> None:
+def keep(scorer: Scorer, calibration: ScoreCalibration, folder: Path) -> None:
     """Keep a calibration in a folder, beside those of other readers."""
     folder.mkdir(parents=True, exist_ok=True)
     there = {name: asdict(found) for name, found in _kept(folder).items()} | {scorer.name: asdict(calibration)}
     (folder / _CALIBRATION).write_text(json.dumps(there, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _kept(folder: Path) -> dict[str, Calibration]:
+def _kept(folder: Path) -> dict[str, ScoreCalibration]:
     path = folder / _CALIBRATION
     if not path.is_file():
         return {}
     try:
-        return {name: Calibration(**row) for name, row in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {name: ScoreCalibration(**row) for name, row in json.loads(path.read_text(encoding="utf-8")).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{path}: {error}", _CALIBRATE) from None
 

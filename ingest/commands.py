@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ def ingest_folder(path: Path, publish: Publish, stated: Metadata, limits: Limits
     done = ingest(paths, publish, stated, limits, path)
     outcomes = list(track(done, "Ingesting documents", total=len(paths), console=console, transient=True))
     console.print(table(outcomes))
+    for line in _contradictions(outcomes):
+        console.print(line, style="yellow", markup=False, highlight=False)
     return outcomes
 
 
@@ -61,6 +64,17 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return made
 
 
+def _contradictions(outcomes: Sequence[Outcome]) -> list[str]:
+    """Where new versions state other figures than documents that hold beside them."""
+    told = [
+        f"{outcome.path.name}: “{found.text}” — but {found.doc_id}: “{found.other}”"
+        for outcome in outcomes
+        for found in (outcome.published.contradictions if outcome.published else ())
+    ]
+    more = [f"and {len(told) - _MOST_SHOWN} more"] if len(told) > _MOST_SHOWN else []
+    return ["Other documents state other figures. Which one is right?", *told[:_MOST_SHOWN], *more] if told else []
+
+
 def _left_out(outcome: Outcome) -> str:
     """What the readers knowingly left out of a file, such as `1 image (logo)`."""
     items = outcome.published.left_out if outcome.published else ()
@@ -83,4 +97,5 @@ def show(outcome: Outcome) -> dict[str, Any]:
     if done:
         fields = {"doc_id": done.doc_id, "version": done.version, "passages": done.passages}
         fields["left_out"] = [{"what": item.what, "where": item.where} for item in done.left_out]
+        fields["contradictions"] = [asdict(found) for found in done.contradictions]
     return {"file": str(outcome.path), "result": status(outcome), **fields, "reason": outcome.refusal}

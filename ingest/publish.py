@@ -18,11 +18,13 @@ from langchain_core.embeddings import Embeddings
 from sqlalchemy import Connection, Engine
 
 from domains.spec import Domain
+from ingest.contradictions import contradictions
 from ingest.drafting import Submission, drafted, states_start
 from ingest.limits import DEFAULTS, Limits
 from retrieval.catalog import Catalog
-from retrieval.contents import Draft, Published
+from retrieval.contents import Contradiction, Draft, Published
 from retrieval.dense import DenseIndex, settled, unsettle
+from retrieval.instants import now
 from retrieval.readings import Reader, made
 from retrieval.recorder import Derived, Erased, Recorder, alone, writing
 from retrieval.units import stating
@@ -78,13 +80,14 @@ class Publisher:
         """
         draft = drafted(submission, self.domain, self.limits)
         # Models run before the turn, so that other publishers do not wait for them, and only for a new version.
-        *_, same = self._resolved(draft, submission, held)
+        dated, audience, same = self._resolved(draft, submission, held)
         derived = self._derived(draft) if same is None else None
+        found = self._contradictions(dated, audience, held, derived.vectors) if derived else ()
         with self.turn():
             dated, audience, same = self._resolved(draft, submission, held)
             if same is None:
                 # Nothing is derived yet if the equal version was purged or replaced since: rare, so others wait.
-                return self._publish_version(dated, audience, derived or self._derived(draft), actor, within)
+                return self._publish_version(dated, audience, derived or self._derived(draft), found, actor, within)
             with writing(self.engine) as tx:
                 published = _unchanged(same, dated, self.catalog.head())
                 if within:
@@ -94,12 +97,13 @@ class Publisher:
     def would(self, submission: Submission, held: frozenset[str]) -> Published:
         """What `publish` would do, without doing it; the number is the version's."""
         draft = drafted(submission, self.domain, self.limits)
-        dated, _, same = self._resolved(draft, submission, held)
+        dated, audience, same = self._resolved(draft, submission, held)
         revision = self.catalog.head()
         if same is not None:
             return _unchanged(same, dated, revision)
         last = max((v.version for v in self._history(draft.doc_id).versions), default=0)
-        return Published(dated.doc_id, last + 1, "published", len(dated.spans), revision, dated.left_out)
+        found = self._contradictions(dated, audience, held, self._embedded(draft))
+        return Published(dated.doc_id, last + 1, "published", len(dated.spans), revision, dated.left_out, found)
 
     def retract(
         self, doc_id: str, at: datetime, actor: str, within: Callable[[Connection, int], None] | None = None
@@ -131,12 +135,18 @@ class Publisher:
         return erased
 
     def _publish_version(
-        self, draft: Draft, audience: frozenset[str], derived: Derived, actor: str, within: Within | None
+        self,
+        draft: Draft,
+        audience: frozenset[str],
+        derived: Derived,
+        found: tuple[Contradiction, ...],
+        actor: str,
+        within: Within | None,
     ) -> Published:
         """Write a new version to the dense index, then to the catalog."""
         self._index(draft.content, audience, derived.vectors)
         with writing(self.engine) as tx:
-            published = self.recorder.publish(tx, draft, audience, derived, actor)
+            published = replace(self.recorder.publish(tx, draft, audience, derived, actor), contradictions=found)
             settled(tx, [draft.content])
             if within:
                 within(tx, published)
@@ -176,6 +186,26 @@ class Publisher:
     def _embedded(self, draft: Draft) -> Vectors:
         """The embeddings of the passages: (passages, dimensions)."""
         return np.asarray(self.embedder.embed_documents([p.in_context for p in draft.passages()]), dtype=np.float32)
+
+    def _contradictions(
+        self, draft: Draft, audience: frozenset[str], held: frozenset[str], vectors: Vectors
+    ) -> tuple[Contradiction, ...]:
+        """What a draft says differently from documents that the publisher may read and that hold when it starts."""
+        planned = replace(Version.planned(draft), audience=audience)
+        view = self.catalog.view(held, max(draft.effective_from, now()))
+        return contradictions(planned, draft.passages(), vectors, view, self.catalog, self.dense, self.embedder)
+
+    def contradicted_by(self, version: Version, held: frozenset[str]) -> tuple[Contradiction, ...]:
+        """The same of a version that was published."""
+        with self.engine.connect() as connection:
+            vectors = load(connection, self.dense.encoder, version.content)
+        if vectors is None:
+            return ()
+        view, passages = (
+            self.catalog.view(held, max(version.effective_from, now())),
+            self.catalog.passages(version.content),
+        )
+        return contradictions(version, passages, vectors, view, self.catalog, self.dense, self.embedder)
 
     def _index(self, content: str, audience: frozenset[str], vectors: Vectors) -> None:
         """Write the passages to the dense index, unless it holds them for these audiences already."""

@@ -78,6 +78,16 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A sentence or row of a new version, and one of another document that states another figure."""
+
+    text: str
+    doc_id: str
+    version: int
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What publishing did."""
 
@@ -87,6 +97,7 @@ class Published:
     passages: int
     revision: int
     left_out: tuple[LeftOut, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,13 +99,13 @@ class Selector:
         if not units:
             return [], given
         wanted = self._circumstances.wanted(asked, given, units)
-        scores = self.reader.judge((asked.text, asked.context), self.readings.of(units))
         fits = self._circumstances.fits(units, wanted)
-        judged = [
-            replace(unit, score=round(float(score), 4))
-            for unit, score, fit in zip(units, scores, fits, strict=True)
-            if not fit.wrong
-        ]
+        # What is about another plan or country is no rival: a score counts for less where others score as high.
+        units = [unit for unit, fit in zip(units, fits, strict=True) if not fit.wrong]
+        if not units:
+            return [], wanted
+        scores = self.reader.judge((asked.text, asked.context), self.readings.of(units))
+        judged = [replace(unit, score=round(float(score), 4)) for unit, score in zip(units, scores, strict=True)]
         return sorted(judged, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start)), wanted
 
     def _found(self, asked: Question, hits: Sequence[Hit], given: Slots) -> Finding:

@@ -1,13 +1,11 @@
 """A customer's own words: a message without markup and without the earlier mail that it quotes.
 
-quotequail and mail-parser-reply know the marks of mail programs in many languages; what one misses the other finds. A
-forwarded mail is kept where the words above it ask nothing.
+quotequail and mail-parser-reply know the marks of mail programs in many languages; what one misses the other finds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import quotequail
 from bs4 import BeautifulSoup
@@ -34,25 +32,29 @@ def plain_text(message: str) -> str:
     return re.sub(r"\n\s*\n+", "\n\n", soup.get_text()).strip()
 
 
-def without_quoted(message: str, asks: Callable[[str], bool] = bool) -> tuple[str, str]:
+def without_quoted(message: str) -> tuple[str, str]:
     """The own words of a message, and the earlier mail that it quotes below them (empty: none).
 
-    Args:
-        message: plain text.
-        asks: whether words ask something; a forwarded mail belongs to a message that asks nothing itself.
+    A forwarded mail belongs to a message that has no question mark itself. Signatures and disclaimers are dropped.
     """
     message = message.replace("\r\n", "\n")
     if line := _DESK_LINE.search(message):
         message, below = message[: line.start()], message[line.end() :]
-        return (message.strip(), below.strip()) if message.strip() else (below.strip(), "")
+        return (_unsigned(message), below.strip()) if message.strip() else (below.strip(), "")
     found = quotequail.unwrap(message)
     if found and (own := (found.get("text_top") or "").strip()):
         quoted = (found.get("text") or "").strip()
-        if found["type"] == "forward" and not asks(own):
-            return f"{own}\n\n{quoted}", ""
-        return own, quoted
+        if found["type"] == "forward" and "?" not in own:
+            return f"{_unsigned(own)}\n\n{quoted}", ""
+        return _unsigned(own), quoted
     replies = EmailReplyParser(languages=_LANGUAGES).read(text=message).replies
     own = replies[0].full_body.strip() if replies else ""
     if len(replies) > 1 and own:
-        return own, "\n".join(reply.full_body for reply in replies[1:]).strip()
-    return message, ""
+        return _unsigned(own), "\n".join(reply.full_body for reply in replies[1:]).strip()
+    return _unsigned(message), ""
+
+
+def _unsigned(message: str) -> str:
+    """A message without its signature and disclaimer; as it is where nothing else would be left."""
+    replies = EmailReplyParser(languages=_LANGUAGES).read(text=message).replies
+    return (replies[0].body.strip() if replies else "") or message.strip()

@@ -14,6 +14,7 @@ from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
 from adapters.prompted import Prompted
+from adapters.question_tagger import QuestionTagger, is_trained_for
 from adapters.readers import calibrated, scorer_of
 from adapters.registry import Registry
 from adapters.shadow import Shadow
@@ -26,6 +27,7 @@ from retrieval.dense import DenseIndex
 from retrieval.evidence import Selector
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
+from retrieval.questions import QuestionMarks
 from retrieval.readings import Readings
 from retrieval.retriever import Retriever
 from service.chat_composer import ChatComposer
@@ -132,6 +134,7 @@ def build(
         catalog=catalog,
         retriever=retriever,
         selector=Selector(domain, retriever, Readings(engine, reader)),
+        find_questions=QuestionTagger(encoder) if is_trained_for(encoder) else QuestionMarks(),
         labelling=pinned or live,
         shadow=shadow,
         extractive=ExtractiveComposer(domain),

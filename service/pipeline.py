@@ -23,7 +23,7 @@ from retrieval.dates import asked_about
 from retrieval.evidence import Evidence, Finding, Selector
 from retrieval.injection import commands_in
 from retrieval.instants import now, parse_instant, show_instant
-from retrieval.questions import Question
+from retrieval.questions import Enquiry, Finder, Question, enquire
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
@@ -48,7 +48,7 @@ from service.reply import (
     labels_out,
     route_out,
 )
-from service.route import Decision, Options, Route, decide, plan, wants_labels
+from service.route import Decision, Options, Route, closes, decide, plan, wants_labels
 from service.ticket import Ticket, scrub
 from service.verify import verify
 from service.watching.metrics import Metrics
@@ -62,6 +62,7 @@ class Asked:
     """A request past the door: scrubbed, checked, and bound to an instant, a view and a classifier."""
 
     ticket: Ticket
+    enquiry: Enquiry
     options: Options
     moment: datetime
     view: View
@@ -88,6 +89,7 @@ class Pipeline:
     catalog: Catalog
     retriever: Retriever
     selector: Selector
+    find_questions: Finder
     labelling: Source
     shadow: Shadow
     extractive: Composer
@@ -121,16 +123,18 @@ class Pipeline:
             )
         self.metrics.replied(answered.reply)
         if answered.labels and asked.options.mode != "prompt":
-            read, classifier = asked.ticket.model_text, asked.classifier.id
-            self.shadow.see(Seen(read, classifier, answered.labels, answered.reply.request_id))
+            thanks = closes(asked.enquiry, answered.labels, self.domain)
+            read = asked.ticket.alone if thanks else asked.ticket.model_text
+            self.shadow.see(Seen(read, asked.classifier.id, answered.labels, answered.reply.request_id))
         return answered.reply
 
     def answer(self, asked: Asked) -> Answered:
         """The way from a scrubbed ticket to a verified reply; writes nothing."""
         ticket, options, clock = asked.ticket, asked.options, _Clock(asked.deadline)
         with clock("labels"):
-            labels = _labels(asked.classifier, ticket) if wants_labels(options) else None
-        route = plan(ticket, labels, options, self.domain, foreign(ticket.body, self.domain.languages))
+            labels = self._labels(asked) if wants_labels(options) else None
+        language = foreign(ticket.body, self.domain.languages)
+        route = plan(ticket, asked.enquiry, labels, options, self.domain, language)
         with clock("retrieve"):
             evidence = self._search(asked, route) if route.facts else None
         made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, options, clock)
@@ -141,8 +145,8 @@ class Pipeline:
         """Labels alone; nothing is searched and nothing is journalled."""
         ticket = scrub(RespondRequest(ticket=request.ticket).as_ticket())
         classifier = self.labelling.answering(caller.key_id, ticket.model_text)
-        labels = classifier.label(ticket.model_text)
-        self.shadow.see(Seen(ticket.model_text, classifier.id, labels))
+        read, labels = self.label(classifier, ticket, self.enquiry(ticket))
+        self.shadow.see(Seen(read, classifier.id, labels))
         bound = {"adapter": classifier.id, "domain": self.domain.fingerprint}
         return TriageReply(request_id=str(ULID()), labels=labels_out(labels), provenance=bound)
 
@@ -191,7 +195,12 @@ class Pipeline:
         ticket = scrub(request.as_ticket(), partial(self.retriever.lexical.knows, view))
         self._check_customer(ticket, view)
         classifier = self._classifier(options, caller, ticket)
-        return Asked(ticket, options, moment, view, caller.sees_revisions, classifier, deadline)
+        enquiry = self.enquiry(ticket)
+        return Asked(ticket, enquiry, options, moment, view, caller.sees_revisions, classifier, deadline)
+
+    def enquiry(self, ticket: Ticket) -> Enquiry:
+        """What a scrubbed ticket asks."""
+        return enquire(self.find_questions, ticket.subject, ticket.body, ticket.earlier)
 
     def _reading_for(self, audience: str, caller: Caller) -> Caller:
         """The caller with no more rights than whoever will read the text."""
@@ -225,6 +234,22 @@ class Pipeline:
             raise Forbidden("revision: this key may not ask by revision.", "Use a key with scope ingest or admin.")
         moment = parse_instant(as_of, self.domain.zone) if as_of else now()
         return moment, self.catalog.view(caller.audiences, moment, revision)
+
+    def _labels(self, asked: Asked) -> Labels | None:
+        """Labels of a ticket; None where a remote model does not answer, for that costs nobody a reply."""
+        try:
+            return self.label(asked.classifier, asked.ticket, asked.enquiry)[1]
+        except Unavailable as error:
+            log.warning("labels_unavailable", classifier=asked.classifier.id, detail=error.detail)
+            return None
+
+    def label(self, classifier: Classifier, ticket: Ticket, enquiry: Enquiry) -> tuple[str, Labels]:
+        """What a classifier reads of a ticket, and its labels; of a message that only thanks it reads no thread."""
+        if ticket.thread and enquiry.short and not enquiry.asks:
+            labels = classifier.label(ticket.alone)
+            if closes(enquiry, labels, self.domain):
+                return ticket.alone, labels
+        return ticket.model_text, classifier.label(ticket.model_text)
 
     def _search(self, asked: Asked, route: Route) -> Evidence:
         given = self.given(asked.ticket)
@@ -319,7 +344,11 @@ class Pipeline:
     def _provenance(self, asked: Asked, composer: str) -> Provenance:
         view = asked.view
         return Provenance(
-            adapters={"labels": asked.classifier.id, "evidence": self.selector.reader.fingerprint},
+            adapters={
+                "labels": asked.classifier.id,
+                "evidence": self.selector.reader.fingerprint,
+                "questions": self.find_questions.name,
+            },
             base_model=asked.classifier.base_model,
             dataset=asked.classifier.dataset,
             domain=self.domain.fingerprint,
@@ -350,15 +379,6 @@ class Pipeline:
             },
         )
         self.journal.record(record, within=lambda tx: self.reviews.consider(tx, record))
-
-
-def _labels(classifier: Classifier, ticket: Ticket) -> Labels | None:
-    """Labels of a ticket; None where a remote model does not answer, for that costs nobody a reply."""
-    try:
-        return classifier.label(ticket.model_text)
-    except Unavailable as error:
-        log.warning("labels_unavailable", classifier=classifier.id, detail=error.detail)
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from domains.spec import Domain
-from retrieval.questions import Question, asks, closes, questions
+from retrieval.questions import Enquiry, Question
 from service.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -79,9 +79,16 @@ def wants_labels(options: Options) -> bool:
     return options.labels != "never" and (options.mode != "rag" or options.labels == "always")
 
 
-def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain, foreign: str | None = None) -> Route:
+def plan(
+    ticket: Ticket,
+    enquiry: Enquiry,
+    labels: Labels | None,
+    options: Options,
+    domain: Domain,
+    foreign: str | None = None,
+) -> Route:
     """Decide whether facts are asked, and which questions."""
-    form, asked = _format(labels, domain), _asked(ticket)
+    form, asked = _format(labels, domain), _asked(ticket, enquiry, labels, domain)
     if labels is not None and asked != "something" and (form is None or _without_facts_does(form, "answer", domain)):
         form = _likeliest(labels, domain, "answer" if asked == "nothing" else "clarify") or form
     refusal = _why_no_facts(labels, form, options, domain)
@@ -90,7 +97,7 @@ def plan(ticket: Ticket, labels: Labels | None, options: Options, domain: Domain
         return Route(labels is not None, False, form, (), reason, foreign=True)
     if refusal:
         return Route(labels is not None, False, form, (), refusal)
-    found = questions(ticket.subject, ticket.body, ticket.earlier) if _words(ticket) else ()
+    found = enquiry.questions if _words(ticket) and asked != "nothing" else ()
     likely = None if form or labels is None else _likely(labels, domain)
     return Route(labels is not None, True, form, found, _why_facts(labels, form, options), likely)
 
@@ -147,15 +154,20 @@ def _likely(labels: Labels, domain: Domain) -> str | None:
     return form if agreed and action.confidence >= _AGREED and not action.out_of_scope else None
 
 
-def _asked(ticket: Ticket) -> Literal["something", "nothing", "unclear"]:
+def closes(enquiry: Enquiry, labels: Labels, domain: Domain) -> bool:
+    """Whether a message only thanks or closes; `labels` are those of the message alone."""
+    form = domain.format_of(labels["next_action"].value)
+    return enquiry.short and not enquiry.asks and _without_facts_does(form, "answer", domain)
+
+
+def _asked(
+    ticket: Ticket, enquiry: Enquiry, labels: Labels | None, domain: Domain
+) -> Literal["something", "nothing", "unclear"]:
     """What a message asks: nothing if it only thanks or closes, unclear if it says too little ("see attached")."""
-    if closes(ticket.body):
+    if labels is not None and closes(enquiry, labels, domain):
         return "nothing"
-    return (
-        "unclear"
-        if len(_words(ticket)) < _FEWEST_WORDS and not ticket.thread and not asks(ticket.body)
-        else "something"
-    )
+    says_little = len(_words(ticket)) < _FEWEST_WORDS and not ticket.thread and not enquiry.asks
+    return "unclear" if says_little else "something"
 
 
 def _words(ticket: Ticket) -> list[str]:

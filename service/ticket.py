@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from adapters.data.rows import model_text
 from adapters.scrub import scrub as scrub_text
 from retrieval.own_words import plain_text, without_quoted
-from retrieval.questions import asks, closes
 from retrieval.sentences import sentence_spans
 
 
@@ -33,8 +32,13 @@ class Ticket:
 
     @property
     def model_text(self) -> str:
-        """What the classifier reads; a message that only thanks or closes is judged without what was said before."""
-        return model_text(self.subject, self.body, [] if closes(self.body) else [m.text for m in self.thread])
+        """What the classifier reads."""
+        return model_text(self.subject, self.body, [m.text for m in self.thread])
+
+    @property
+    def alone(self) -> str:
+        """The same without what was written before: whether a message only thanks does not depend on that."""
+        return model_text(self.subject, self.body, [])
 
     @property
     def earlier(self) -> tuple[str, ...]:
@@ -49,7 +53,7 @@ class Ticket:
 
 def own_part(message: str) -> str:
     """A message as plain text, without the earlier mail that it quotes and with no sentence twice."""
-    own, _ = without_quoted(plain_text(message), asks)
+    own, _ = without_quoted(plain_text(message))
     seen: set[str] = set()
     kept = []
     last = 0

@@ -10,7 +10,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from adapters.encoder import Encoder
-from adapters.readers import Bare, Calibrated, Calibration
+from adapters.readers import Bare, Calibrated, ScoreCalibration
 from domains.spec import Domain, load_domain
 from service.build import Services, build
 from service.prepare import prepare
@@ -46,7 +46,9 @@ def encoder(domain) -> Encoder:
 @pytest.fixture(scope="session")
 def bare(encoder):
     """The encoder's cosine as a reader, calibrated by hand."""
-    return Calibrated(Bare(encoder), Calibration(slope=20.0, intercept=-10.0, sufficient=0.5, risk=0.1, questions=0))
+    return Calibrated(
+        Bare(encoder), ScoreCalibration(slope=20.0, intercept=-10.0, sufficient=0.5, risk=0.1, questions=0)
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from adapters.evidence import Read, late, load, logits, manifest_of, read, save,
 from adapters.evidence_calibration import calibrate
 from adapters.evidence_lists import lists
 from adapters.evidence_training import RECIPE, Shelf, parted, ranked, train
-from adapters.readers import SHIPPED, Calibration, calibrated, keep
+from adapters.readers import SHIPPED, ScoreCalibration, calibrated, keep
 from domains.spec import Conflict, IntegrityError, InvalidInput, NotConfigured
 from ingest.judging import judged_folder, take_in
 
@@ -157,13 +157,13 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_weights(encoder, small,
 
 def test_a_training_starts_from_another_reader(encoder, small, trained, tmp_path):
     save(trained, encoder.base, [small], RECIPE, tmp_path / "reader")
-    recipe = replace(RECIPE, epochs=1, learning_rate=0.0, head_learning_rate=0.0)
+    recipe = replace(RECIPE, epochs=1, rank=2 * RECIPE.rank, learning_rate=0.0, head_learning_rate=0.0)
     again = train(encoder.base, [small], recipe, lambda what, done: None, start=tmp_path / "reader")
     pairs = [("what if it says kel", ""), ("The machine shows 101 then.", "Codes")]
     for one, other in zip(read(encoder.base, trained, pairs), read(encoder.base, again, pairs), strict=True):
         assert np.abs(one.tokens - other.tokens).max() < 0.01
         assert one.asking == pytest.approx(other.asking, abs=0.01)
-    with pytest.raises(InvalidInput, match="does not fit the recipe"):
+    with pytest.raises(InvalidInput, match="rank"):
         train(encoder.base, [small], replace(recipe, rank=4), lambda what, done: None, start=tmp_path / "reader")
 
 
@@ -262,7 +262,7 @@ def test_a_calibration_of_the_domain_comes_before_the_general_one(domain, tmp_pa
     scorer = Known(lambda q: (1.0,))
     with pytest.raises(NotConfigured, match="calibrate-evidence"):
         calibrated(scorer, own)
-    keep(scorer, Calibration(1.0, 0.0, 0.7, 0.1, 100), tmp_path / "evidence")
+    keep(scorer, ScoreCalibration(1.0, 0.0, 0.7, 0.1, 100), tmp_path / "evidence")
     assert calibrated(scorer, own).sufficient == 0.7
     with pytest.raises(NotConfigured):
         calibrated(scorer)

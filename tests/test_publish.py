@@ -128,6 +128,18 @@ def test_a_text_that_two_documents_share_survives_the_purge_of_one(shelf):
     assert {d for d, *_ in found(shelf, "vault", audiences=EVERYONE)} == {"two"}
 
 
+def test_a_version_that_states_another_figure_than_an_equal_document_says_so(shelf):
+    shelf.publish("restores", "# Restores\n\nA restore of the vault takes 9 hours.\n", "2026-05-01")
+    other = "# Service\n\nA restore of the vault takes 12 hours.\n"
+    (found,) = shelf.publish("service", other).contradictions
+    assert (found.text, found.doc_id, found.version) == ("A restore of the vault takes 12 hours.", "restores", 1)
+    assert "9 hours" in found.other
+    assert shelf.publish("news", other, precedence=9).contradictions == ()
+    assert shelf.publish("inside", other, audience=("agents",)).contradictions == ()
+    assert shelf.publish("late", other, held=frozenset({"customers"}), audience=("customers",)).contradictions == ()
+    assert shelf.publish("equal", "# Equal\n\nA restore of the vault takes 9 hours.\n").contradictions != ()
+
+
 def test_one_bad_file_spoils_only_itself(shelf, tmp_path):
     folder = tmp_path / "docs"
     folder.mkdir()

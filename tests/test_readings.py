@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, event, select, update
 
-from adapters.readers import Calibrated, Calibration, Cross, scorer_of
+from adapters.readers import Calibrated, Cross, ScoreCalibration, scorer_of
 from domains.spec import NotConfigured
 from ingest.publish import Publisher
 from retrieval.readings import Readings
@@ -346,7 +346,7 @@ def test_a_cross_encoder_reads_question_and_text_together(encoder, domain, tmp_p
     encoder.base.tokenizer.save_pretrained(tmp_path / "cross")
     scorer = scorer_of(str(tmp_path / "cross"), domain, encoder)
     assert isinstance(scorer, Cross)
-    reader = Calibrated(scorer, Calibration(1.0, 0.0, 0.5, 0.1, 100))
+    reader = Calibrated(scorer, ScoreCalibration(1.0, 0.0, 0.5, 0.1, 100))
     texts = [("It costs 41 EUR.", "Vault"), ("It is made of tin.", "Vault")]
     one, other = (reader.judge(("What is the price?", ""), reader.read(some)) for some in (texts, texts[::-1]))
     assert one == pytest.approx(other[::-1], abs=1e-6)

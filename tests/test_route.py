@@ -9,7 +9,7 @@ import pytest
 
 from adapters.classifier import Alternative, Label
 from retrieval.evidence import Finding
-from retrieval.questions import Question
+from retrieval.questions import Question, QuestionMarks, enquire
 from service.route import Options, decide, plan, wants_labels
 from service.ticket import Ticket
 
@@ -29,6 +29,10 @@ FINDINGS = {
 }
 
 
+def asking(body):
+    return Ticket(body), enquire(QuestionMarks(), "", body)
+
+
 def labels(next_action, needs_facts):
     def label(text):
         value, _, note = text.partition(" ")
@@ -44,7 +48,7 @@ def test_every_row_of_the_table_holds(row, domain):
     options = Options(mode, force.get("labels", "auto"), force.get("facts", "auto"))
     given = labels(next_action, needs_facts) if next_action != "-" else None
     assert wants_labels(options) is (given is not None)
-    route = plan(Ticket("What does it cost?"), given, options, domain)
+    route = plan(*asking("What does it cost?"), given, options, domain)
     assert route.facts is (evidence != "not asked"), route.reason
     found = None if evidence == "not asked" else (FINDINGS[evidence],)
     decision = decide(route, given, found, domain)
@@ -63,12 +67,12 @@ def test_two_labels_that_agree_serve_where_nothing_is_found(domain, confidence, 
         "next_action": Label("log_feedback", confidence, True, (), outside),
         "needs_facts": Label("no_facts", 0.9, False, ()),
     }
-    route = plan(Ticket("Lovely new icons!"), given, Options(), domain)
+    route = plan(*asking("Lovely new icons!"), given, Options(), domain)
     assert decide(route, given, (FINDINGS["nothing"],), domain).action == action
 
 
 def test_a_foreign_language_goes_to_a_person(domain):
-    route = plan(Ticket("Wo ist meine Rechnung?"), None, Options(), domain, "de")
+    route = plan(*asking("Wo ist meine Rechnung?"), None, Options(), domain, "de")
     assert (route.facts, route.questions) == (False, ())
     assert decide(route, None, None, domain).reason_code == "unsupported_language"
 
@@ -83,12 +87,13 @@ def test_a_foreign_language_goes_to_a_person(domain):
 )
 def test_what_may_well_be_a_break_in_goes_to_a_person_whatever_documents_say(domain, label, action):
     given = {"next_action": label, "needs_facts": Label("facts", 0.9, False, ())}
-    route = plan(Ticket("Somebody is in our account, what shall I do?"), given, Options(), domain)
+    route = plan(*asking("Somebody is in our account, what shall I do?"), given, Options(), domain)
     assert decide(route, given, (FINDINGS["suffices"],), domain).action == action
 
 
 def test_a_day_that_is_not_told_is_asked_for(domain):
     unclear = Finding(QUESTION, (), 0.9, unclear=True)
     assert (
-        decide(plan(Ticket("What did it cost?"), None, Options(), domain), None, (unclear,), domain).action == "clarify"
+        decide(plan(*asking("What did it cost?"), None, Options(), domain), None, (unclear,), domain).action
+        == "clarify"
     )

@@ -16,7 +16,6 @@ from evals.run import caller_of, request_of
 from evals.score import holds
 from retrieval.evidence import Selector
 from retrieval.instants import parse_instant
-from retrieval.questions import questions
 from retrieval.readings import Reader
 from service.build import Services
 from service.ticket import scrub
@@ -81,10 +80,7 @@ def _case(services: Services, selector: Selector, case: Case) -> _Asked:
     ticket = scrub(request_of(case, "hybrid").as_ticket())
     view = services.catalog.view(caller.audiences, parse_instant(case.as_of, services.domain.zone))
     given = pipeline.given(ticket)
-    ranked = [
-        selector.units(asked, selector.hits(view, asked), given)
-        for asked in questions(ticket.subject, ticket.body, ticket.earlier)
-    ]
+    ranked = [selector.units(asked, selector.hits(view, asked), given) for asked in pipeline.enquiry(ticket).questions]
     wanted = [value for fact in case.expect.facts for value in fact.values]
 
     def found(depth: int) -> bool:

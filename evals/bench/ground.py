@@ -19,8 +19,8 @@ from adapters.data.judged import json_lines
 from domains.spec import InvalidInput
 from evals.intervals import Interval, of_auroc, of_pairs
 from retrieval.lexical import idf, tokens
-from retrieval.questions import sentences
 from retrieval.readings import Reader
+from retrieval.sentences import sentence_spans
 from service.verify import borne_out
 
 COSINE, READER, WORDS, RARE, BOTH = (
@@ -63,7 +63,10 @@ def load(folder: Path) -> tuple[Claim, ...]:
         told = [r for r in rows if r["label"] in _SUPPORTED]
         return tuple(Claim(r["claim"], tuple(r["evidence"]), _SUPPORTED[r["label"]]) for r in told)
     if (folder / "human_evaluations.jsonl").is_file():
-        texts = {r["id"]: sentences(r["text"]) for r in json_lines(folder / "passages.jsonl", ("id", "text"))}
+        texts = {
+            r["id"]: [r["text"][a:b] for a, b in sentence_spans(r["text"])]
+            for r in json_lines(folder / "passages.jsonl", ("id", "text"))
+        }
         rows = json_lines(folder / "human_evaluations.jsonl", ("response", "context_ids", "scores"))
         return tuple(_scored(r, texts) for r in rows if r["scores"].get("faithfulness") and r["context_ids"])
     raise InvalidInput(f"{folder} holds no claims.", "Give a folder with claims.jsonl.gz or human_evaluations.jsonl.")

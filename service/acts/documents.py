@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -58,8 +59,17 @@ class UnreadContent(BaseModel):
     where: str
 
 
+class ContradictionOut(BaseModel):
+    """A sentence or row of the new version, and one of another document that states another figure."""
+
+    text: str
+    doc_id: str
+    version: int
+    other: str
+
+
 class PublishedOut(BaseModel):
-    """What publishing did."""
+    """What publishing did; `contradictions` are hints, for a person to look at."""
 
     doc_id: str
     version: int
@@ -67,6 +77,7 @@ class PublishedOut(BaseModel):
     passages: int
     catalog_revision: int
     left_out: list[UnreadContent] = []
+    contradictions: list[ContradictionOut] = []
 
 
 class RetractedOut(BaseModel):
@@ -166,6 +177,17 @@ def left_out(services: Services, caller: Caller, doc_id: str, number: int) -> li
     return [UnreadContent(what=item.what, where=item.where) for item in version.left_out]
 
 
+def contradictions(services: Services, caller: Caller, doc_id: str, number: int) -> list[ContradictionOut]:
+    """What a version says differently from other documents; for callers who may publish."""
+    if not caller.sees_revisions:
+        return []
+    _, view = services.pipeline.view(None, None, caller)
+    version = services.catalog.version(view, doc_id, number)
+    return [
+        ContradictionOut(**asdict(found)) for found in services.publisher.contradicted_by(version, caller.audiences)
+    ]
+
+
 def publish(
     services: Services, caller: Caller, submission: Submission, keep: Keep[Published] | None = None
 ) -> Published:
@@ -248,6 +270,7 @@ def published_out(done: Published) -> PublishedOut:
         passages=done.passages,
         catalog_revision=done.revision,
         left_out=[UnreadContent(what=item.what, where=item.where) for item in done.left_out],
+        contradictions=[ContradictionOut(**asdict(found)) for found in done.contradictions],
     )
 
 

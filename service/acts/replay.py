@@ -86,8 +86,10 @@ def _asked(services: Services, record: Record) -> Asked:
     moment = datetime.fromisoformat(kept["moment"])
     labels = _labels(kept["labels"] or {})
     thread = tuple(Message(m["sender"], m["text"]) for m in request["thread"])
+    ticket = Ticket(request["body"], request["subject"], request["channel"], thread, request["customer"])
     return Asked(
-        ticket=Ticket(request["body"], request["subject"], request["channel"], thread, request["customer"]),
+        ticket=ticket,
+        enquiry=services.pipeline.enquiry(ticket),
         options=Options(request["mode"], request["labels"], request["facts"]),
         moment=moment,
         view=services.catalog.view(record.audiences, moment, kept["revision"]),
@@ -121,7 +123,8 @@ def _labelled_again(
         classifier = services.live.load(asked.classifier.id)
     except FormfactError as error:
         return [], None, (f"Not labelled again: {error.detail}",)
-    found, kept = classifier.label(asked.ticket.model_text), _labels(then)
+    _, found = services.pipeline.label(classifier, asked.ticket, asked.enquiry)
+    kept = _labels(then)
     differing = [name for name in kept if not _alike(kept[name], found[name])]
     told = [Difference(where=n, then=_short(kept[n]), now=_short(found[n])) for n in differing]
     return told, not told, ()

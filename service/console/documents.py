@@ -88,6 +88,7 @@ def history(
     missing = documents.left_out(parts, caller, doc_id, version) if done and version else []
     shown: dict[str, Any] = {"document": found, "chart": drawn, "ends": ends, "done": done, "version": version}
     shown["left_out"] = missing
+    shown["contradictions"] = documents.contradictions(parts, caller, doc_id, version) if done and version else []
     return page(request, "document.html", title=found.title, **shown)
 
 

@@ -21,7 +21,7 @@ from domains.spec import (
     Unavailable,
     UnsupportedMedia,
 )
-from retrieval.contents import LeftOut, Published
+from retrieval.contents import Contradiction, LeftOut, Published
 from service.acts.auditing import AuditOut
 from service.acts.documents import DocumentOut, ErasedOut, IndexReport, RetractedOut, RevisionOut, VersionText
 from service.acts.labelling import AdaptersOut, MoveOut
@@ -75,8 +75,9 @@ class Remote:
         file = {"file": (submission.filename, submission.data)}
         done = self._post("/v1/documents", self._key, data={**fields, **allowed}, files=file)
         left_out = tuple(LeftOut(item["what"], item["where"]) for item in done["left_out"])
+        found = tuple(Contradiction(**item) for item in done["contradictions"])
         return Published(
-            done["doc_id"], done["version"], done["status"], done["passages"], done["catalog_revision"], left_out
+            done["doc_id"], done["version"], done["status"], done["passages"], done["catalog_revision"], left_out, found
         )
 
     def documents(self, audiences: Audiences, as_of: str | None, revision: int | None) -> list[DocumentOut]:
