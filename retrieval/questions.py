@@ -86,16 +86,16 @@ class QuestionMarks:
 
 
 def _in_context(body: str, asked: Sequence[Span], number: int, subject: str, thread: Sequence[str]) -> Question:
-    """A question with the subject and the sentences before it.
+    """A question with the subject, the message before, and the sentences before it.
 
     Other questions have answers of their own: they belong to its context only where it says too little alone, and so
-    does what was written earlier in the thread.
+    does an older message.
     """
     start, end = asked[number]
     question = body[start:end]
     leans = len(tokens(question)) < _LEANS
     told = [part for part in _told_before(body, asked[:number], start, leans) if part]
-    parts = (*(thread[-2:] if leans else ()), subject, *told[-_BEFORE:])
+    parts = (*thread[-2 if leans else -1 :], subject, *told[-_BEFORE:])
     return Question(question, " ".join(part for part in parts if part)[-_LONGEST:])
 
 

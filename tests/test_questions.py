@@ -58,10 +58,12 @@ def asked(body, thread=(), subject=""):
 
 
 def test_a_question_that_says_too_little_takes_along_what_was_written_before():
-    (question,) = asked("And for how long?", ["I want my data exported as a ZIP."]).questions
+    thread = ["I want my data exported as a ZIP.", "We are on Team."]
+    (question,) = asked("And for how long?", thread).questions
     assert "exported" in question.context
-    (question,) = asked("How many signers fit in an envelope of the Business plan?", ["An older matter."]).questions
-    assert "older" not in question.context
+    (question,) = asked("How many signers fit in an envelope?", thread).questions
+    assert "exported" not in question.context
+    assert "We are on Team." in question.context
 
 
 def test_another_question_is_no_context_unless_this_one_says_too_little():
