@@ -106,7 +106,7 @@ def find_questions(base: SentenceBase, tagger: Tagger, texts: Sequence[str]) -> 
         own = [i for i, (start, end) in enumerate(offsets) if start < end]
         for i in own[_OVERLAP // 2 if continued else 0 :]:
             decided[text][int(offsets[i][0]), int(offsets[i][1])] = row[i]
-    follows = _SAY * tagger.follows.cpu().numpy()
+    follows: Features = (_SAY * tagger.follows).cpu().numpy()
     return [_spans(text, tokens, follows) for text, tokens in zip(texts, decided, strict=True)]
 
 
@@ -148,10 +148,10 @@ def _likeliest(scores: Sequence[Features], follows: Features) -> list[int]:
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
-    """Without spaces, and commas or the like, at either end."""
+    """Without spaces, commas, question marks or the like at either end."""
     while start < end and not (text[start].isalnum() or text[start] in "\"'“‘(<"):
         start += 1
-    while start < end and text[end - 1] in " \n\t,;:-–—":
+    while start < end and text[end - 1] in " \n\t,;:-–—?¿":
         end -= 1
     return start, end
 

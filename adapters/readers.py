@@ -177,9 +177,18 @@ class Calibrated:
         """The raw scores: (texts,)."""
         return self.scorer.score(question, readings)
 
-    def judge(self, question: Pair, readings: Sequence[bytes]) -> Features:
-        """The probability that each text answers a question, 0..1: (texts,)."""
-        return self.calibration.probability(self.score(question, readings))
+    def judge(self, question: Pair, readings: Sequence[bytes], record: str = "") -> Features:
+        """The probability that each text answers a question, 0..1: (texts,).
+
+        The record of the asker matters to some questions and distracts from others, so that the mean of the scores
+        with and without it counts: of 17 development cases that turn on the record 10 are passed, 5 without it, 16
+        with it in every question; of the other cases 189, 191 and 179.
+        """
+        scores = self.score(question, readings)
+        if record:
+            text, around = question
+            scores = (scores + self.score((text, f"{record} {around}".strip()), readings)) / 2
+        return self.calibration.probability(scores)
 
 
 def scorer_of(source: str, domain: Domain, encoder: Encoder) -> Scorer:

@@ -56,21 +56,22 @@ class Period:
 def asked_about(question: Question, domain: Domain, asked_at: datetime) -> Period | None:
     """The time that a question is about, where that is not the day on which it is asked.
 
-    A date in the question itself counts. One that was named before it counts if it lies ahead, or if the question leans
-    on it ("What was the limit then?"): else it only tells what happened.
+    A date in the sentence of the question counts. One that was named before it counts if it lies ahead, or if the
+    question leans on it ("What was the limit then?"): else it only tells what happened.
 
     Args:
         question: its own words, and what was said before.
         domain: its languages, zone, and the words that lean on a date.
         asked_at: the day of the ticket.
     """
-    own, before = (_without(domain.dates.never, text) for text in (question.text, question.context))
+    sentence = question.sentence or question.text
+    own, before = (_without(domain.dates.never, text) for text in (sentence, question.context))
     if found := period_in(own, domain.languages, asked_at, domain.zone):
         return found
     found = period_in(before, domain.languages, asked_at, domain.zone)
     if found is None or found.first > asked_at.astimezone(domain.zone).date():
         return found
-    return found if domain.dates.then and _any_of(domain.dates.then).search(question.text) else None
+    return found if domain.dates.then and _any_of(domain.dates.then).search(sentence) else None
 
 
 def _without(words: tuple[str, ...], text: str) -> str:

@@ -104,7 +104,7 @@ class Selector:
         units = [unit for unit, fit in zip(units, fits, strict=True) if not fit.wrong]
         if not units:
             return [], wanted
-        scores = self.reader.judge((asked.text, asked.context), self.readings.of(units))
+        scores = self.reader.judge((asked.text, asked.context), self.readings.of(units), asked.record)
         judged = [replace(unit, score=round(float(score), 4)) for unit, score in zip(units, scores, strict=True)]
         return sorted(judged, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start)), wanted
 

@@ -43,6 +43,8 @@ class Question:
     text: str
     context: str = ""
     repeated: bool = False  # it was asked earlier in the thread, and what was said since changes it
+    record: str = ""  # what the support tool knows of the asker
+    sentence: str = ""  # the text with what stands beside it in its sentence and belongs to no other question
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,21 @@ def _in_context(body: str, asked: Sequence[Span], number: int, subject: str, thr
     leans = len(tokens(question)) < _LEANS
     told = [part for part in _told_before(body, asked[:number], start, leans) if part]
     parts = (*thread[-2 if leans else -1 :], subject, *told[-_BEFORE:])
-    return Question(question, " ".join(part for part in parts if part)[-_LONGEST:])
+    context = " ".join(part for part in parts if part)[-_LONGEST:]
+    return Question(question, context, sentence=_sentence(body, asked, number))
+
+
+def _sentence(body: str, asked: Sequence[Span], number: int) -> str:
+    """A question with what stands beside it in its sentence: a day, for example ("back then", "as of 1 March")."""
+    start, end = asked[number]
+    spans = sentence_spans(body)
+    begin = next((a for a, b in spans if a <= start < b), start)
+    stop = next((b for _, b in spans if b >= end), end)
+    if number and asked[number - 1][1] > begin:
+        begin = start  # what stands between two questions belongs to the first
+    if number + 1 < len(asked):
+        stop = min(stop, asked[number + 1][0])
+    return body[begin:stop].strip()
 
 
 def _told_before(body: str, asked: Sequence[Span], end: int, whole: bool) -> list[str]:

@@ -64,8 +64,8 @@ class Reader(Protocol):
         """What is kept of texts, so that a question need not wait for it."""
         ...
 
-    def judge(self, question: Pair, readings: Sequence[bytes]) -> Vectors:
-        """The probability that each text answers a question, 0..1: (texts,)."""
+    def judge(self, question: Pair, readings: Sequence[bytes], record: str = "") -> Vectors:
+        """The probability that each text answers a question, 0..1: (texts,); `record`: what is known of the asker."""
         ...
 
 

@@ -200,7 +200,8 @@ class Pipeline:
 
     def enquiry(self, ticket: Ticket) -> Enquiry:
         """What a scrubbed ticket asks."""
-        return enquire(self.find_questions, ticket.subject, ticket.body, ticket.earlier)
+        found = enquire(self.find_questions, ticket.subject, ticket.body, ticket.earlier)
+        return replace(found, questions=tuple(replace(q, record=ticket.record) for q in found.questions))
 
     def _reading_for(self, audience: str, caller: Caller) -> Caller:
         """The caller with no more rights than whoever will read the text."""

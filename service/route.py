@@ -156,8 +156,8 @@ def _likely(labels: Labels, domain: Domain) -> str | None:
 
 def closes(enquiry: Enquiry, labels: Labels, domain: Domain) -> bool:
     """Whether a message only thanks or closes; `labels` are those of the message alone."""
-    form = domain.format_of(labels["next_action"].value)
-    return enquiry.short and not enquiry.asks and _without_facts_does(form, "answer", domain)
+    form = _format(labels, domain) or _likely(labels, domain)
+    return enquiry.short and not enquiry.asks and form is not None and _without_facts_does(form, "answer", domain)
 
 
 def _asked(

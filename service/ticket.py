@@ -46,6 +46,12 @@ class Ticket:
         return tuple(m.text for m in self.thread if m.sender == "customer")
 
     @property
+    def record(self) -> str:
+        """What the support tool knows of the customer, in words: `Plan: Team. Billing period: yearly.`."""
+        known = {slot: value for slot, value in self.customer.items() if slot != "language"}
+        return " ".join(f"{slot.replace('_', ' ').capitalize()}: {value}." for slot, value in known.items())
+
+    @property
     def everything(self) -> str:
         """All words of the customer: what a number in a question or a slot may come from."""
         return "\n".join((self.subject, self.body, *self.earlier))

@@ -14,7 +14,7 @@ from adapters.evidence import Read, late, load, logits, manifest_of, read, save,
 from adapters.evidence_calibration import calibrate
 from adapters.evidence_lists import lists
 from adapters.evidence_training import RECIPE, Shelf, parted, ranked, train
-from adapters.readers import SHIPPED, ScoreCalibration, calibrated, keep
+from adapters.readers import SHIPPED, Calibrated, ScoreCalibration, calibrated, keep
 from domains.spec import Conflict, IntegrityError, InvalidInput, NotConfigured
 from ingest.judging import judged_folder, take_in
 
@@ -238,6 +238,21 @@ def test_calibration_turns_a_higher_score_into_a_higher_probability():
     low, high = found.probability(np.array([-1.0, 3.0], dtype=np.float32)).round(3)
     assert low < found.sufficient <= high
     assert found.questions == len(parted(shelf)[1])
+
+
+def test_a_score_counts_for_less_where_other_texts_score_as_high():
+    calibration = ScoreCalibration(slope=1.0, intercept=0.0, sufficient=0.5, risk=0.1, questions=100, mass=-0.9)
+    alone, among = (calibration.probability(np.array(s, dtype=np.float32)) for s in ([3.0, -9.0], [3.0, 3.0]))
+    assert alone[0] > among[0] == among[1]
+
+
+def test_of_the_record_of_the_asker_half_counts():
+    scorer = Known(None)
+    scorer.score = lambda question, readings: np.array([4.0 if "Plan: Team" in question[1] else 2.0], dtype=np.float32)
+    reader = Calibrated(scorer, ScoreCalibration(1.0, -3.0, 0.5, 0.1, 100))
+    asked = ("what is included", "Welcome")
+    judged = [float(reader.judge(asked, [b""], record)[0]) for record in ("", "Plan: Team.")]
+    assert judged == pytest.approx([1 / (1 + np.e), 0.5])
 
 
 def test_a_scorer_that_is_never_sure_never_answers():

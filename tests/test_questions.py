@@ -48,8 +48,8 @@ def test_a_long_message_is_read_in_windows(tagger):
     told = "We moved offices in May and the printer has been standing in the hall ever since. "
     body = f"{told * 40}How much is the Team plan per month? {told * 40}Can we pay by bank transfer?"
     assert [body[a:b] for a, b in tagger(body)] == [
-        "How much is the Team plan per month?",
-        "Can we pay by bank transfer?",
+        "How much is the Team plan per month",
+        "Can we pay by bank transfer",
     ]
 
 
@@ -64,6 +64,16 @@ def test_a_question_that_says_too_little_takes_along_what_was_written_before():
     (question,) = asked("How many signers fit in an envelope?", thread).questions
     assert "exported" not in question.context
     assert "We are on Team." in question.context
+
+
+def test_a_question_knows_its_sentence():
+    def find(text):
+        return [(text.index(piece), text.index(piece) + len(piece)) for piece in ("how much is it", "who pays")]
+
+    first, second = enquire(find, "", "how much is it in euro, from May on, and who pays? We wait.").questions
+    assert (first.text, second.text) == ("how much is it", "who pays")
+    assert "from May on" in first.sentence
+    assert "May" not in second.sentence
 
 
 def test_another_question_is_no_context_unless_this_one_says_too_little():
