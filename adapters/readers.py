@@ -187,7 +187,8 @@ class Calibrated:
         scores = self.score(question, readings)
         if record:
             text, around = question
-            scores = (scores + self.score((text, f"{record} {around}".strip()), readings)) / 2
+            known = self.score((text, f"{record} {around}".strip()), readings)
+            scores = np.asarray((scores + known) / 2, dtype=np.float32)
         return self.calibration.probability(scores)
 
 

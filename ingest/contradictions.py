@@ -7,6 +7,7 @@ passages of other documents of equal precedence. Which of two is right only a pe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -14,7 +15,7 @@ from langchain_core.embeddings import Embeddings
 
 from retrieval.catalog import Catalog
 from retrieval.contents import Contradiction, Passage
-from retrieval.contradiction import rivals
+from retrieval.contradiction import numbers_in, rivals
 from retrieval.dense import DenseIndex
 from retrieval.units import Unit, stating
 from retrieval.vectors import Vectors
@@ -45,12 +46,13 @@ def contradictions(
         dense: proposes those that are near.
         embedder: compares two units.
     """
+    numbers = cache(numbers_in)
     pairs = [
         (own, other)
         for passage, vector in zip(passages, vectors, strict=True)
         for other in _near(planned, vector, view, catalog, dense)
         for own in stating(planned, [passage])
-        if rivals(own, other)
+        if rivals(own, other, numbers)
     ]
     if not pairs:
         return ()

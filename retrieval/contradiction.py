@@ -12,7 +12,7 @@ from retrieval.units import Unit
 _NOT_AMOUNTS = frozenset({"date", "release", "version"})  # columns of numbers that look like prices: `3.12`
 
 
-def _numbers(unit: Unit) -> dict[str, set[str]]:
+def numbers_in(unit: Unit) -> dict[str, set[str]]:
     """What is counted -> its numbers, in one spelling: `5 business days` is {"business day": {"5"}}.
 
     In a table row with one cell that names a currency, such as `EUR`, bare amounts are of that currency.
@@ -40,13 +40,16 @@ def _is_amount(cell: Cell) -> bool:
     return not any(word in _NOT_AMOUNTS or unit_of(word) not in {"", *CURRENCIES} for word in words)
 
 
-def rivals(best: Unit, other: Unit) -> bool:
-    """Do two units of different documents give different numbers of the same kind?"""
+def rivals(best: Unit, other: Unit, numbers: Callable[[Unit], dict[str, set[str]]] = numbers_in) -> bool:
+    """Do two units of different documents give different numbers of the same kind?
+
+    Whoever compares many pairs gives `numbers_in` with a memory as `numbers`.
+    """
     if best.version.doc_id == other.version.doc_id:
         return False
     if best.cells and other.cells:
         return _rows_differ(best.cells, other.cells)
-    mine, theirs = _numbers(best), _numbers(other)
+    mine, theirs = numbers(best), numbers(other)
     shared = mine.keys() & theirs.keys()
     return bool(shared) and all(mine[kind].isdisjoint(theirs[kind]) for kind in shared)
 
