@@ -46,7 +46,7 @@ def calibrate(
         for question in parted(shelf)[1]:
             scores = scorer.score((question.text, question.surroundings), readings)
             first = int(scores.argmax())
-            seen.append((float(scores[first]), mass_of(scores)))
+            seen.append((float(scores[first]), float(mass_of(scores)[first])))
             right.append(shelf.texts[first].id in question.relevant)
             weights.append(1.0 if question.relevant else _UNANSWERABLE)
     if len(seen) < _FEWEST or len(set(right)) < 2:

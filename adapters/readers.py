@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -43,15 +43,25 @@ class ScoreCalibration:
     questions: int  # by which it was fitted
     mass: float = 0.0  # slope of the mass of all scores; below 0
 
-    def probability(self, scores: Features) -> Features:
-        """0..1, of each text that was scored for one question: (texts,)."""
-        logits = self.slope * scores + self.mass * mass_of(scores) + self.intercept
+    def probability(self, scores: Features, groups: Sequence[Hashable] = ()) -> Features:
+        """0..1, of each text that was scored for one question: (texts,); for `groups` see `mass_of`."""
+        logits = self.slope * scores + self.mass * mass_of(scores, groups) + self.intercept
         return np.asarray(expit(logits), dtype=np.float32)
 
 
-def mass_of(scores: Features) -> float:
-    """The logarithm of the softmax's denominator over (texts,) scores and "nothing answers", whose score is 0."""
-    return float(np.logaddexp.reduce([0.0, *scores.astype(np.float64)]))
+def mass_of(scores: Features, groups: Sequence[Hashable] = ()) -> Features:
+    """The logarithm of the softmax's denominator over the scores and "nothing answers", whose score is 0: (texts,).
+
+    Texts of one group, such as the rows of a table, are no rivals of each other: they are all about the same, and which
+    of them is right the circumstances tell.
+    """
+    shares = np.exp(np.asarray(scores, dtype=np.float64))
+    total = 1.0 + shares.sum()
+    if not groups:
+        return np.full(len(shares), np.log(total))
+    number = {group: n for n, group in enumerate(dict.fromkeys(groups))}
+    of = np.array([number[group] for group in groups])
+    return np.asarray(np.log(total - np.bincount(of, weights=shares)[of] + shares))
 
 
 class Scorer(Protocol):
@@ -177,7 +187,9 @@ class Calibrated:
         """The raw scores: (texts,)."""
         return self.scorer.score(question, readings)
 
-    def judge(self, question: Pair, readings: Sequence[bytes], record: str = "") -> Features:
+    def judge(
+        self, question: Pair, readings: Sequence[bytes], record: str = "", groups: Sequence[Hashable] = ()
+    ) -> Features:
         """The probability that each text answers a question, 0..1: (texts,).
 
         The record of the asker matters to some questions and distracts from others, so that the mean of the scores
@@ -189,7 +201,7 @@ class Calibrated:
             text, around = question
             known = self.score((text, f"{record} {around}".strip()), readings)
             scores = np.asarray((scores + known) / 2, dtype=np.float32)
-        return self.calibration.probability(scores)
+        return self.calibration.probability(scores, groups)
 
 
 def scorer_of(source: str, domain: Domain, encoder: Encoder) -> Scorer:

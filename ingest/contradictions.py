@@ -47,10 +47,12 @@ def contradictions(
         embedder: compares two units.
     """
     numbers = cache(numbers_in)
+    stated = {unit.text for unit in stating(planned, passages)}
     pairs = [
         (own, other)
         for passage, vector in zip(passages, vectors, strict=True)
         for other in _near(planned, vector, view, catalog, dense)
+        if other.text not in stated
         for own in stating(planned, [passage])
         if rivals(own, other, numbers)
     ]

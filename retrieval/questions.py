@@ -6,6 +6,7 @@ word of any language.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -52,11 +53,11 @@ class Enquiry:
     """What a message asks."""
 
     asks: bool = False  # in so many words
-    short: bool = False  # no more than thanks, or a detail, if it does not ask
+    closes: bool = False  # it only thanks, or says that all is well
     questions: tuple[Question, ...] = ()  # at most MAX_QUESTIONS
 
 
-def enquire(find: Finder, subject: str, body: str, thread: Sequence[str] = ()) -> Enquiry:
+def enquire(find: Finder, subject: str, body: str, thread: Sequence[str] = (), closing: Sequence[str] = ()) -> Enquiry:
     """The questions of a message in their order; what was asked before if it only adds a detail; else its head.
 
     Args:
@@ -64,18 +65,21 @@ def enquire(find: Finder, subject: str, body: str, thread: Sequence[str] = ()) -
         subject: the subject line, may be empty.
         body: the message that is to be answered.
         thread: the customer's earlier messages, oldest first.
+        closing: words that close a ticket, in the languages of the domain.
     """
     if asked := list(find(body))[:MAX_QUESTIONS]:
         found = (_in_context(body, asked, n, subject, thread) for n in range(len(asked)))
         return Enquiry(True, questions=tuple(found))
     short = len(body.split()) <= _SHORT
+    if short and closing and re.search(rf"(?i)\b(?:{'|'.join(map(re.escape, closing))})\b", body):
+        return Enquiry(closes=True)
     if short and thread and (before := enquire(find, subject, thread[-1])).asks:
         # "In pounds, please": what was asked before is still asked, and this is what else is known.
         said = [replace(q, context=f"{q.context} {body}".strip()[-_LONGEST:]) for q in before.questions]
-        return Enquiry(short=True, questions=tuple(replace(q, repeated=True) for q in said))
+        return Enquiry(questions=tuple(replace(q, repeated=True) for q in said))
     head = " ".join(f"{subject}. {body}".strip(". ").split()[:_MAX_WORDS])
     context = " ".join(thread[-2:])[-_LONGEST:] if short else ""
-    return Enquiry(short=short, questions=(Question(head, context),) if head else ())
+    return Enquiry(questions=(Question(head, context),) if head else ())
 
 
 class QuestionMarks:

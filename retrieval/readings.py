@@ -13,7 +13,7 @@ import hashlib
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, exists, func, select
@@ -64,8 +64,17 @@ class Reader(Protocol):
         """What is kept of texts, so that a question need not wait for it."""
         ...
 
-    def judge(self, question: Pair, readings: Sequence[bytes], record: str = "") -> Vectors:
-        """The probability that each text answers a question, 0..1: (texts,); `record`: what is known of the asker."""
+    def judge(
+        self, question: Pair, readings: Sequence[bytes], record: str = "", groups: Sequence[Hashable] = ()
+    ) -> Vectors:
+        """The probability that each text answers a question, 0..1: (texts,).
+
+        Args:
+            question: with what surrounds it.
+            readings: of the texts.
+            record: what is known of the asker.
+            groups: the group of each text; texts of one group are no rivals of each other.
+        """
         ...
 
 

@@ -48,7 +48,7 @@ from service.reply import (
     labels_out,
     route_out,
 )
-from service.route import Decision, Options, Route, closes, decide, plan, wants_labels
+from service.route import Decision, Options, Route, decide, plan, wants_labels
 from service.ticket import Ticket, scrub
 from service.verify import verify
 from service.watching.metrics import Metrics
@@ -123,8 +123,7 @@ class Pipeline:
             )
         self.metrics.replied(answered.reply)
         if answered.labels and asked.options.mode != "prompt":
-            thanks = closes(asked.enquiry, answered.labels, self.domain)
-            read = asked.ticket.alone if thanks else asked.ticket.model_text
+            read = self.read_by(asked.ticket, asked.enquiry)
             self.shadow.see(Seen(read, asked.classifier.id, answered.labels, answered.reply.request_id))
         return answered.reply
 
@@ -144,8 +143,9 @@ class Pipeline:
     def triage(self, request: TriageRequest, caller: Caller) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
         ticket = scrub(RespondRequest(ticket=request.ticket).as_ticket())
+        read = self.read_by(ticket, self.enquiry(ticket))
         classifier = self.labelling.answering(caller.key_id, ticket.model_text)
-        read, labels = self.label(classifier, ticket, self.enquiry(ticket))
+        labels = classifier.label(read)
         self.shadow.see(Seen(read, classifier.id, labels))
         bound = {"adapter": classifier.id, "domain": self.domain.fingerprint}
         return TriageReply(request_id=str(ULID()), labels=labels_out(labels), provenance=bound)
@@ -200,7 +200,7 @@ class Pipeline:
 
     def enquiry(self, ticket: Ticket) -> Enquiry:
         """What a scrubbed ticket asks."""
-        found = enquire(self.find_questions, ticket.subject, ticket.body, ticket.earlier)
+        found = enquire(self.find_questions, ticket.subject, ticket.body, ticket.earlier, self.domain.closing)
         return replace(found, questions=tuple(replace(q, record=ticket.record) for q in found.questions))
 
     def _reading_for(self, audience: str, caller: Caller) -> Caller:
@@ -239,18 +239,14 @@ class Pipeline:
     def _labels(self, asked: Asked) -> Labels | None:
         """Labels of a ticket; None where a remote model does not answer, for that costs nobody a reply."""
         try:
-            return self.label(asked.classifier, asked.ticket, asked.enquiry)[1]
+            return asked.classifier.label(self.read_by(asked.ticket, asked.enquiry))
         except Unavailable as error:
             log.warning("labels_unavailable", classifier=asked.classifier.id, detail=error.detail)
             return None
 
-    def label(self, classifier: Classifier, ticket: Ticket, enquiry: Enquiry) -> tuple[str, Labels]:
-        """What a classifier reads of a ticket, and its labels; of a message that only thanks it reads no thread."""
-        if ticket.thread and enquiry.short and not enquiry.asks:
-            labels = classifier.label(ticket.alone)
-            if closes(enquiry, labels, self.domain):
-                return ticket.alone, labels
-        return ticket.model_text, classifier.label(ticket.model_text)
+    def read_by(self, ticket: Ticket, enquiry: Enquiry) -> str:
+        """What a classifier reads of a ticket: of a message that only thanks no thread."""
+        return ticket.alone if enquiry.closes else ticket.model_text
 
     def _search(self, asked: Asked, route: Route) -> Evidence:
         given = self.given(asked.ticket)

@@ -88,7 +88,7 @@ def plan(
     foreign: str | None = None,
 ) -> Route:
     """Decide whether facts are asked, and which questions."""
-    form, asked = _format(labels, domain), _asked(ticket, enquiry, labels, domain)
+    form, asked = _format(labels, domain), _asked(ticket, enquiry)
     if labels is not None and asked != "something" and (form is None or _without_facts_does(form, "answer", domain)):
         form = _likeliest(labels, domain, "answer" if asked == "nothing" else "clarify") or form
     refusal = _why_no_facts(labels, form, options, domain)
@@ -154,17 +154,9 @@ def _likely(labels: Labels, domain: Domain) -> str | None:
     return form if agreed and action.confidence >= _AGREED and not action.out_of_scope else None
 
 
-def closes(enquiry: Enquiry, labels: Labels, domain: Domain) -> bool:
-    """Whether a message only thanks or closes; `labels` are those of the message alone."""
-    form = _format(labels, domain) or _likely(labels, domain)
-    return enquiry.short and not enquiry.asks and form is not None and _without_facts_does(form, "answer", domain)
-
-
-def _asked(
-    ticket: Ticket, enquiry: Enquiry, labels: Labels | None, domain: Domain
-) -> Literal["something", "nothing", "unclear"]:
+def _asked(ticket: Ticket, enquiry: Enquiry) -> Literal["something", "nothing", "unclear"]:
     """What a message asks: nothing if it only thanks or closes, unclear if it says too little ("see attached")."""
-    if labels is not None and closes(enquiry, labels, domain):
+    if enquiry.closes:
         return "nothing"
     says_little = len(_words(ticket)) < _FEWEST_WORDS and not ticket.thread and not enquiry.asks
     return "unclear" if says_little else "something"

@@ -47,7 +47,7 @@ class WordReader:
     def read(self, texts):
         return [f"{around} {text}".encode() for text, around in texts]
 
-    def judge(self, question, readings, record=""):
+    def judge(self, question, readings, record="", groups=()):
         asked = set(tokens(question[0]))
         return np.array([len(asked & set(tokens(r.decode()))) / max(len(asked), 1) for r in readings])
 

@@ -84,7 +84,7 @@ def test_the_row_of_the_plan_currency_and_period_that_were_named(selector):
 
 def test_the_customers_context_serves_where_the_ticket_is_silent(selector):
     given = {"currency": frozenset({"EUR"}), "billing_period": frozenset({"monthly"})}
-    assert "13.50" in texts(selector("What does the Team plan cost?", given))
+    assert "13.50" in texts(selector("What is the price per user per month of the Team plan?", given))
 
 
 def test_what_nobody_gave_is_told_as_alternatives_or_asked_for(selector):

@@ -235,7 +235,7 @@ def test_calibration_turns_a_higher_score_into_a_higher_probability():
     shelf = judged_by(200, 0.5)
     surer = Known(lambda q: (3.0 if int(q) % 100 < 50 or int(q) % 20 == 19 else -1.0, -5.0))  # and seldom wrong
     found = calibrate(surer, [shelf], 0.2, lambda *_: None)
-    low, high = found.probability(np.array([-1.0, 3.0], dtype=np.float32)).round(3)
+    low, high = (found.probability(np.array([best, -5.0], dtype=np.float32))[0].round(3) for best in (-1.0, 3.0))
     assert low < found.sufficient <= high
     assert found.questions == len(parted(shelf)[1])
 
@@ -244,6 +244,8 @@ def test_a_score_counts_for_less_where_other_texts_score_as_high():
     calibration = ScoreCalibration(slope=1.0, intercept=0.0, sufficient=0.5, risk=0.1, questions=100, mass=-0.9)
     alone, among = (calibration.probability(np.array(s, dtype=np.float32)) for s in ([3.0, -9.0], [3.0, 3.0]))
     assert alone[0] > among[0] == among[1]
+    rows = calibration.probability(np.array([3.0, 3.0], dtype=np.float32), ["table", "table"])
+    assert rows == pytest.approx(calibration.probability(np.array([3.0], dtype=np.float32))[[0, 0]])
 
 
 def test_of_the_record_of_the_asker_half_counts():

@@ -94,8 +94,16 @@ def test_what_was_asked_before_is_still_asked_when_only_a_detail_comes():
 
 def test_a_message_that_asks_nothing_is_looked_up_by_its_head():
     found = asked("my sync is broken since monday", subject="help")
-    assert (found.asks, found.short) == (False, True)
+    assert (found.asks, found.closes) == (False, False)
     assert [q.text for q in found.questions] == ["help. my sync is broken since monday"]
+
+
+@pytest.mark.parametrize("body", ["Perfect, that was all, thank you!", "You may close this. Have a nice weekend!"])
+def test_thanks_ask_nothing(domain, body):
+    found = enquire(QuestionMarks(), "Re: guests", body, ["How many guests?"], domain.closing)
+    assert (found.closes, found.questions) == (True, ())
+    found = enquire(QuestionMarks(), "", f"{body} How many guests fit on the Team plan?", (), domain.closing)
+    assert (found.closes, len(found.questions)) == (False, 1)
 
 
 @pytest.mark.parametrize("body", ["", "   ", "😀😀😀", "?!", "> only a quote", "-- \nJust a signature", "a" * 5000])

@@ -123,7 +123,7 @@ def _labelled_again(
         classifier = services.live.load(asked.classifier.id)
     except FormfactError as error:
         return [], None, (f"Not labelled again: {error.detail}",)
-    _, found = services.pipeline.label(classifier, asked.ticket, asked.enquiry)
+    found = classifier.label(services.pipeline.read_by(asked.ticket, asked.enquiry))
     kept = _labels(then)
     differing = [name for name in kept if not _alike(kept[name], found[name])]
     told = [Difference(where=n, then=_short(kept[n]), now=_short(found[n])) for n in differing]
