@@ -257,7 +257,7 @@ class Pipeline:
         period = asked_about(question, self.domain, asked.moment)
         if period is None:
             return self.selector.select(asked.view, question, given)
-        question = period.left_out_of(question)
+        whole, question = question, period.left_out_of(question)
         today = self.selector.select(asked.view, question, given)
         found = []
         for moment in period.moments(self.domain.zone):
@@ -265,7 +265,7 @@ class Pipeline:
             found.append(self.selector.select(view, question, given))
             self.catalog.confirm(view)
         if all(then.said == today.said for then in found):
-            return today
+            return self.selector.select(asked.view, whole, given)  # the words may have named no date
         if found[0].said != found[-1].said:
             return replace(found[0], units=(), conflict=(), period=period, unclear=True)
         return replace(found[0], period=period)
