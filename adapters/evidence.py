@@ -251,7 +251,7 @@ def load(folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]) 
 def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
     """Put the weights of a saved reader into one whose network has LoRA layers that are not merged.
 
-    A reader of a higher rank starts with the same scores: what is new in its layers adds nothing until it has learnt.
+    A reader of a higher rank starts with the same scores, because the added dimensions contribute nothing at first.
 
     Raises:
         InvalidInput: its layers have a higher rank than the reader.
@@ -265,10 +265,12 @@ def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
 
 
 def _widened(saved: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """A LoRA matrix of a lower rank in place of the first rows or columns of a freshly drawn one."""
+    """Copy a LoRA matrix of a lower rank over the first rows or columns of a newly initialized one."""
     if any(s > t for s, t in zip(saved.shape, there.shape, strict=True)):
-        told = f"The reader to start from has rank {min(saved.shape)}, the recipe {min(there.shape)}."
-        raise InvalidInput(told, "Give at least its rank.")
+        rank, most = min(saved.shape), min(there.shape)
+        raise InvalidInput(
+            f"The saved reader has rank {rank}, the recipe only {most}.", f"Use --rank {rank} or higher."
+        )
     wide = there.clone()
     wide[: saved.shape[0], : saved.shape[1]] = saved
     return wide

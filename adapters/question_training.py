@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +22,13 @@ from adapters.base import SentenceBase, has_bfloat16
 from adapters.data.judged import json_lines
 from adapters.question_tagger import BEGINS, CONTINUES, OUTSIDE, Span, Tagger, find_questions, windows
 from adapters.recipe import Recipe
-from adapters.trainer import adapted, pace
+from adapters.trainer import adapted, batches_of_like_length, pace
 from domains.spec import InvalidInput
 
 RECIPE = Recipe(epochs=6, batch=16, learning_rate=1e-3, head_learning_rate=2e-3, dropout=0.05)
 DATA = Path(__file__).parent / "data" / "questions"
 _HELD_OUT = 6  # one message in so many is kept to measure with
 _UNMARKED = 0.25  # share of messages that are read without question marks
-_POOL = 16  # batches whose messages are sorted by length together
 _NOT_A_TAG = -100  # cross-entropy leaves it out
 
 Progress = Callable[[str, float], None]  # what is being done, share done 0..1
@@ -88,7 +87,7 @@ def train(base: SentenceBase, messages: Sequence[Message], recipe: Recipe, progr
         base: what is adapted; it stays as it is.
         messages: to learn from.
         recipe: settings.
-        progress: told what is being done.
+        progress: called with a description and the share done, 0..1.
     """
     torch.manual_seed(recipe.seed)
     draw = np.random.default_rng(recipe.seed)
@@ -101,13 +100,14 @@ def train(base: SentenceBase, messages: Sequence[Message], recipe: Recipe, progr
         weight_decay=0.01,
     )
     tagger.follows.copy_(_transitions(base, messages))
-    steps = [batch for _ in range(recipe.epochs) for batch in _batches(messages, recipe.batch, draw)]
+    lengths = [len(message.body) for message in messages]
+    steps = [b for _ in range(recipe.epochs) for b in batches_of_like_length(lengths, recipe.batch, draw)]
     losses: list[float] = []
     tagger.train()
     for n, batch in enumerate(steps):
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * pace(n / len(steps))
-        loss = _loss(base, tagger, batch)
+        loss = _loss(base, tagger, [_as_typed(messages[i], draw) for i in batch])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -135,16 +135,6 @@ def found_by(base: SentenceBase, tagger: Tagger) -> Callable[[str], Sequence[Spa
 def _same(one: Span, other: Span) -> bool:
     shared = min(one[1], other[1]) - max(one[0], other[0])
     return shared * 2 >= max(one[1], other[1]) - min(one[0], other[0])
-
-
-def _batches(messages: Sequence[Message], size: int, draw: np.random.Generator) -> Iterator[list[Message]]:
-    """Batches of messages of similar length, in random order: padding would otherwise be half of the work."""
-    order = [int(i) for i in draw.permutation(len(messages))]
-    pools = (order[i : i + _POOL * size] for i in range(0, len(order), _POOL * size))
-    alike = [i for pool in pools for i in sorted(pool, key=lambda i: len(messages[i].body))]
-    starts = range(0, len(alike), size)
-    for start in draw.permutation(list(starts)):
-        yield [_as_typed(messages[i], draw) for i in alike[start : start + size]]
 
 
 def _as_typed(message: Message, draw: np.random.Generator) -> Message:

@@ -192,9 +192,9 @@ class Calibrated:
     ) -> Features:
         """The probability that each text answers a question, 0..1: (texts,).
 
-        The record of the asker matters to some questions and distracts from others, so that the mean of the scores
-        with and without it counts: of 17 development cases that turn on the record 10 are passed, 5 without it, 16
-        with it in every question; of the other cases 189, 191 and 179.
+        The customer record helps with some questions and distracts from others, so the scores with and without it are
+        averaged. Of 17 development cases that depend on the record, 10 pass (5 without the record, 16 with the record
+        always included); of the 247 others, 189 pass (191 and 179).
         """
         scores = self.score(question, readings)
         if record:

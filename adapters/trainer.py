@@ -119,13 +119,14 @@ class Trainer:
     def _epoch(self, number: int, progress: Progress) -> None:
         recipe = self.recipe
         torch.manual_seed(recipe.seed * 1000 + number)
-        batches = _batches(self.train, recipe.batch, np.random.default_rng([recipe.seed, number]))
+        draw = np.random.default_rng([recipe.seed, number])
+        batches = batches_of_like_length([len(row.text) for row in self.train], recipe.batch, draw)
         self.network.train()
         for step, batch in enumerate(batches):
             done = (number + step / len(batches)) / recipe.epochs
             for group in self._optimizer.param_groups:
                 group["lr"] = group["peak"] * pace(done)
-            loss = self._loss(batch)
+            loss = self._loss([self.train[n] for n in batch])
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
@@ -237,9 +238,15 @@ def pace(done: float) -> float:
     return float(min(1.0, (done + 1e-3) / _WARM_UP) * (1 - done))
 
 
-def _batches(rows: Sequence[Row], size: int, generator: np.random.Generator) -> list[list[Row]]:
-    """Batches of texts of similar length, in random order: padding would otherwise be half of the work."""
-    order = generator.permutation(len(rows))
-    pools = [sorted(order[i : i + 8 * size], key=lambda n: len(rows[n].text)) for i in range(0, len(rows), 8 * size)]
-    batches = [[rows[n] for n in pool[i : i + size]] for pool in pools for i in range(0, len(pool), size)]
+def batches_of_like_length(lengths: Sequence[int], size: int, generator: np.random.Generator) -> list[list[int]]:
+    """The numbers of texts, in batches of similar length and random order: padding would otherwise be half of the work.
+
+    Args:
+        lengths: of the texts, in any unit.
+        size: texts in a batch.
+        generator: draws the order.
+    """
+    order = generator.permutation(len(lengths))
+    pools = [sorted(order[i : i + 8 * size], key=lambda n: lengths[n]) for i in range(0, len(order), 8 * size)]
+    batches = [[int(n) for n in pool[i : i + size]] for pool in pools for i in range(0, len(pool), size)]
     return [batches[i] for i in generator.permutation(len(batches))]

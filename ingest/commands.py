@@ -66,13 +66,15 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 def _contradictions(outcomes: Sequence[Outcome]) -> list[str]:
     """Where new versions state other figures than documents that hold beside them."""
-    told = [
+    conflicts = [
         f"{outcome.path.name}: “{found.text}” — but {found.doc_id}: “{found.other}”"
         for outcome in outcomes
         for found in (outcome.published.contradictions if outcome.published else ())
     ]
-    more = [f"and {len(told) - _MOST_SHOWN} more"] if len(told) > _MOST_SHOWN else []
-    return ["Other documents state other figures. Which one is right?", *told[:_MOST_SHOWN], *more] if told else []
+    if not conflicts:
+        return []
+    more = [f"and {len(conflicts) - _MOST_SHOWN} more"] if len(conflicts) > _MOST_SHOWN else []
+    return ["These statements conflict with other documents:", *conflicts[:_MOST_SHOWN], *more]
 
 
 def _left_out(outcome: Outcome) -> str:

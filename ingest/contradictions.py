@@ -1,7 +1,7 @@
-"""What a new version says differently from documents that hold beside it: told when it is published, not when it hurts.
+"""Find statements of a new version that conflict with other documents in force, to warn the publisher.
 
-A hint for whoever publishes, and no more: sentences and rows with figures are compared with those of the nearest
-passages of other documents of equal precedence. Which of two is right only a person knows.
+Sentences and table rows with figures are compared with those of the nearest passages of other documents of equal
+precedence. The result is a hint: a person decides which document is right.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def contradictions(
     found = np.asarray(embedder.embed_documents(texts), dtype=np.float32)
     vector_of = dict(zip(texts, found, strict=True))
     alike = [pair for pair in pairs if vector_of[pair[0].text] @ vector_of[pair[1].text] >= _SAME_SUBJECT]
-    told = {(one.text, other.text): _contradiction(one, other) for one, other in alike}
-    return tuple(islice(told.values(), _MOST))
+    unique = {(one.text, other.text): _contradiction(one, other) for one, other in alike}
+    return tuple(islice(unique.values(), _MOST))
 
 
 def _near(planned: Version, vector: Vectors, view: View, catalog: Catalog, dense: DenseIndex) -> list[Unit]:

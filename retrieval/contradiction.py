@@ -43,7 +43,7 @@ def _is_amount(cell: Cell) -> bool:
 def rivals(best: Unit, other: Unit, numbers: Callable[[Unit], dict[str, set[str]]] = numbers_in) -> bool:
     """Do two units of different documents give different numbers of the same kind?
 
-    Whoever compares many pairs gives `numbers_in` with a memory as `numbers`.
+    To compare many pairs, pass a cached `numbers_in` as `numbers`.
     """
     if best.version.doc_id == other.version.doc_id:
         return False

@@ -1,7 +1,6 @@
 """From a message to the questions in it, each with what else helps to find its answer.
 
-Where a message asks is for a `Finder` to say: the question tagger, see `adapters.question_tagger`. Nothing here knows a
-word of any language.
+A `Finder` marks the questions, see `adapters.question_tagger`. This module contains no language-specific words.
 """
 
 from __future__ import annotations
