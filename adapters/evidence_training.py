@@ -36,6 +36,7 @@ _ASKED = 32  # questions that are ranked at once
 _PART = 32  # texts that go through the network at once: short ones need not wait for the longest
 _ALONE = 0.3  # share of questions that are read without what surrounds them, where nothing turns on it
 _TYPO = 0.15  # share of questions in which a word is misspelt
+_KNOWN = 0.25  # share of questions that are read with a customer record, where nothing turns on it
 _MIX_RATE = 10  # times the rate of the heads: these few numbers are far from zero
 
 Progress = Callable[[str, float], None]  # what is being done, share done 0..1
@@ -105,6 +106,7 @@ def train(
     progress: Progress,
     checkpoint: Path | None = None,
     start: Path | None = None,
+    records: Sequence[str] = (),
 ) -> Reader:
     """Learn from all shelves together which texts answer the questions on them.
 
@@ -115,6 +117,8 @@ def train(
         progress: told what is being done.
         checkpoint: a file in which each finished epoch is kept, and from which a training goes on.
         start: folder of a reader on the same encoder to start from; None: from the bare encoder.
+        records: what a support tool might know of a customer, in words; drawn for questions that do not depend on it,
+            so that the reader learns to pass over what does not matter.
 
     Raises:
         InvalidInput: fewer than two questions have an answer, or the recipe does not fit the reader to start from.
@@ -124,7 +128,7 @@ def train(
     if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learning = _Learning(base, recipe, [Shelf.of(data, parted(data)[0]) for data in shelves], start)
+    learning = _Learning(base, recipe, [Shelf.of(data, parted(data)[0]) for data in shelves], start, records)
     trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
     at = Progressed.fresh(trained)
     of = f"{base.fingerprint} {_sum_of(shelves)} {start} {asdict(recipe)}"
@@ -141,8 +145,15 @@ def train(
 class _Learning:
     """A reader in training, and what it learns from."""
 
-    def __init__(self, base: SentenceBase, recipe: Recipe, shelves: Sequence[Shelf], start: Path | None) -> None:
-        self.base, self.recipe, self.shelves = base, recipe, shelves
+    def __init__(
+        self,
+        base: SentenceBase,
+        recipe: Recipe,
+        shelves: Sequence[Shelf],
+        start: Path | None,
+        records: Sequence[str],
+    ) -> None:
+        self.base, self.recipe, self.shelves, self.records = base, recipe, shelves, records
         self.reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
         if start:
             restart(self.reader, base, start)
@@ -173,12 +184,24 @@ class _Learning:
             for group in self.optimizer.param_groups:
                 group["lr"] = group["peak"] * pace(done)
             with _half(self.base):
-                loss = _loss(self.base, self.reader, steps[at], draw)
+                loss = self._loss(steps[at], draw)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             losses.append(float(loss.detach()))
             progress(f"epoch {number + 1}, loss {np.mean(losses[-100:]):.3f}", done)
+
+    def _loss(self, step: Step, draw: np.random.Generator) -> torch.Tensor:
+        shelf, reader, device = step.shelf, self.reader, self.base.device
+        asked = [_as_sent(shelf.asked[i], self.records, draw) for i in step.chosen]
+        texts = [shelf.texts[c] for c in step.candidates]
+        n, whole = len(asked), _read(self.base, reader, [*asked, *texts])
+        questions, candidates = Read(*(part[:n] for part in whole)), Read(*(part[n:] for part in whole))
+        found = reader.score(questions.pooled @ candidates.pooled.T, *late(questions, candidates))
+        aside = torch.tensor([[c in shelf.aside[i] for c in step.candidates] for i in step.chosen], device=device)
+        listed = torch.cat([found.masked_fill(aside, -1e4), torch.zeros(n, 1, device=device)], dim=1)
+        wanted = [[c in shelf.right[i] for c in step.candidates] + [not shelf.right[i]] for i in step.chosen]
+        return contrast(listed, torch.tensor(wanted, device=device))
 
     def _nearest(self, shelf: Shelf, draw: np.random.Generator) -> Numbers:
         """The texts near each question by what is known so far; of very many texts some are drawn."""
@@ -245,19 +268,6 @@ def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> 
         yield Step(shelf, chosen, candidates[: max(_LIST, len(set(right)))])
 
 
-def _loss(base: SentenceBase, reader: Reader, step: Step, draw: np.random.Generator) -> torch.Tensor:
-    shelf, device = step.shelf, base.device
-    asked = [_as_typed(shelf.asked[i], draw) for i in step.chosen]
-    texts = [shelf.texts[c] for c in step.candidates]
-    n, whole = len(asked), _read(base, reader, [*asked, *texts])
-    questions, candidates = Read(*(part[:n] for part in whole)), Read(*(part[n:] for part in whole))
-    found = reader.score(questions.pooled @ candidates.pooled.T, *late(questions, candidates))
-    aside = torch.tensor([[c in shelf.aside[i] for c in step.candidates] for i in step.chosen], device=device)
-    listed = torch.cat([found.masked_fill(aside, -1e4), torch.zeros(n, 1, device=device)], dim=1)
-    wanted = [[c in shelf.right[i] for c in step.candidates] + [not shelf.right[i]] for i in step.chosen]
-    return contrast(listed, torch.tensor(wanted, device=device))
-
-
 def _half(base: SentenceBase) -> torch.autocast:
     """In bfloat16 where the processor has it; one block a step, so that the weights are cast once."""
     return torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device))
@@ -279,11 +289,13 @@ def _pad(tensor: torch.Tensor, length: int) -> torch.Tensor:
     return nn.functional.pad(tensor, (0, 0, 0, length - tensor.shape[1]))
 
 
-def _as_typed(question: Asked, draw: np.random.Generator) -> Pair:
-    """A question as somebody might send it: now and then misspelt, or without what surrounds it."""
+def _as_sent(question: Asked, records: Sequence[str], draw: np.random.Generator) -> Pair:
+    """A question as somebody might send it: now and then misspelt, with a customer record, or with nothing around."""
     text, around = question.text, question.surroundings
-    if not question.misleads and draw.random() < _ALONE:
-        around = ""
+    if not question.misleads:
+        around = "" if draw.random() < _ALONE else around
+        if records and draw.random() < _KNOWN:
+            around = f"{draw.choice(records)} {around}".strip()
     return (_misspelt(text, draw) if draw.random() < _TYPO else text), around
 
 

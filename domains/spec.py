@@ -159,10 +159,18 @@ class LabelField(_Frozen):
 
 
 class Slot(_Frozen):
-    """A circumstance that an answer may turn on, with the words that name each value."""
+    """A circumstance that an answer may turn on, with the words that name each value.
+
+    Words in capitals count only as they stand: `US`, and not `us`. A value that is written small is a common noun after
+    the words of `not_after` and before those of `not_before`: "our team", "business hours". Before those of
+    `unit_before` a value is the unit of a price and nobody's circumstance: "the monthly rate".
+    """
 
     ask: str
     values: dict[str, tuple[str, ...]]
+    not_after: tuple[str, ...] = ()
+    not_before: tuple[str, ...] = ()
+    unit_before: tuple[str, ...] = ()
 
 
 class Dates(_Frozen):

@@ -9,38 +9,44 @@ from functools import lru_cache
 from domains.spec import Domain
 
 Slots = Mapping[str, frozenset[str]]
-
-_UNIT_OF_PRICE = re.compile(r"\b(?:\w+ly|annual) (?=(?:rates?|prices?|costs?|fees?|figures?)\b)", re.I)
-
-# A value written small counts as the value unless its neighbours make it the common noun: "our team", "business hours".
-_COMMON_NOUN = "".join(rf"(?<!\b{w} )" for w in ("our", "my", "the", "a", "your", "whole", "support", "small", "for"))
-_NO_NOUN_AFTER = r"(?! (?:hours?|days?|partners?|trip|of charge))"
+Words = tuple[str, ...]
 
 
 def slots_in(text: str, domain: Domain) -> dict[str, frozenset[str]]:
     """Slot -> the values that the text names; a slot that it does not name is absent."""
-    named = _found(text, domain)
-    return named | outright(text, domain) if _UNIT_OF_PRICE.search(text) else named
+    return _named(text, domain, units=True) | outright(text, domain)
 
 
 def outright(text: str, domain: Domain) -> dict[str, frozenset[str]]:
     """The same without values that only tell the unit of a price: the "monthly rate" of who pays by the year."""
-    return _found(_UNIT_OF_PRICE.sub(" ", text), domain)
+    return _named(text, domain, units=False)
 
 
-def _found(text: str, domain: Domain) -> dict[str, frozenset[str]]:
-    named = {
-        name: frozenset(v for v, words in slot.values.items() if _pattern(v, words).search(text))
-        for name, slot in domain.slots.items()
-    }
-    return {name: values for name, values in named.items() if values}
+def _named(text: str, domain: Domain, units: bool) -> dict[str, frozenset[str]]:
+    found = {}
+    for name, slot in domain.slots.items():
+        beside = (slot.not_after, slot.not_before, () if units else slot.unit_before)
+        if values := frozenset(v for v, words in slot.values.items() if _pattern(v, words, *beside).search(text)):
+            found[name] = values
+    return found
 
 
-@lru_cache(maxsize=512)
-def _pattern(value: str, words: tuple[str, ...]) -> re.Pattern[str]:
-    phrases = [_bounded(w) for w in sorted(words, key=len, reverse=True) if w != value.lower()]
-    exact, small = f"(?-i:{_bounded(value)})", _COMMON_NOUN + _bounded(value.lower()) + _NO_NOUN_AFTER
-    return re.compile("|".join([*phrases, exact, small]), re.I)
+@lru_cache(maxsize=1024)
+def _pattern(value: str, words: Words, not_after: Words, not_before: Words, unit_before: Words) -> re.Pattern[str]:
+    """A value as its words tell it, in any case; as it is written; and small, unless that is a common noun there."""
+    phrases = [_phrase(w) for w in sorted(words, key=len, reverse=True) if w != value.lower()]
+    small = "".join(rf"(?<!\b{re.escape(w)} )" for w in not_after) + _bounded(value.lower()) + _unless(not_before)
+    found = "|".join([*phrases, f"(?-i:{_bounded(value)})", small])
+    return re.compile(f"(?:{found}){_unless(unit_before)}", re.I)
+
+
+def _unless(followed_by: Words) -> str:
+    return rf"(?! (?:{'|'.join(map(re.escape, followed_by))})\b)" if followed_by else ""
+
+
+def _phrase(words: str) -> str:
+    """A phrase in any case; one in capitals only as it stands, because `US` is a country and `us` is not."""
+    return f"(?-i:{_bounded(words)})" if words.isupper() else _bounded(words)
 
 
 def _bounded(phrase: str) -> str:

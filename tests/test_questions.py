@@ -134,6 +134,9 @@ def test_sentences_bear_abbreviations_and_decimals():
         ("is it on the business plan?", {"plan": {"Business"}}),
         ("Team or Business, in £?", {"plan": {"Team", "Business"}, "currency": {"GBP"}}),
         ("We are in Germany", {"region": {"European Union"}}),
+        ("we are in the united states", {"region": {"United States"}}),
+        ("We bill from the US", {"region": {"United States"}}),
+        ("can you tell us", {}),
         ("Is it free of charge?", {}),
     ],
 )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from domains.spec import Domain, load_domain
+from service.ticket import Ticket
 
 if TYPE_CHECKING:
     from adapters.data.judged import Judged
@@ -85,6 +87,7 @@ def train_evidence(
             lambda what, done: bar.update(task, description=what, completed=done),
             checkpoint,
             start,
+            _records(spec),
         )
     manifest = save(reader, base, shelves, chosen, target, manifest_of(start).id if start else "")
     checkpoint.unlink()
@@ -185,6 +188,14 @@ def judge_evidence(
 def _place(spec: Domain, folder: Path | None) -> tuple[Path, Path]:
     """The folder of questions, and that of the documents which they are about."""
     return (folder, folder / "documents") if folder else (spec.folder / "evidence", spec.folder / "documents")
+
+
+def _records(spec: Domain) -> list[str]:
+    """What a support tool might know of a customer: one or two of the domain's slots, as tickets tell them."""
+    known = [[(name, value) for value in slot.values] for name, slot in spec.slots.items()]
+    pairs = [pair for these, those in combinations(known, 2) for pair in product(these, those)]
+    alone = [(one,) for one in chain.from_iterable(known)]
+    return [Ticket("", customer=dict(told)).record for told in (*alone, *pairs)]
 
 
 @contextmanager
