@@ -71,7 +71,12 @@ def asked_about(question: Question, domain: Domain, asked_at: datetime) -> Perio
     found = period_in(before, domain.languages, asked_at, domain.zone)
     if found is None or found.first > asked_at.astimezone(domain.zone).date():
         return found
-    return found if domain.dates.then and _any_of(domain.dates.then).search(sentence) else None
+    return found if leans_on_date(question, domain) else None
+
+
+def leans_on_date(question: Question, domain: Domain) -> bool:
+    """Whether a question is about a time that was named before it: "What was the limit then?"."""
+    return bool(domain.dates.then and _any_of(domain.dates.then).search(question.sentence or question.text))
 
 
 def _without(words: tuple[str, ...], text: str) -> str:

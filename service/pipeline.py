@@ -19,7 +19,7 @@ from adapters.live import Source
 from adapters.shadow import Seen, Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
-from retrieval.dates import asked_about
+from retrieval.dates import asked_about, leans_on_date
 from retrieval.evidence import Evidence, Finding, Selector
 from retrieval.injection import commands_in
 from retrieval.instants import now, parse_instant, show_instant
@@ -52,6 +52,8 @@ from service.route import Decision, Options, Route, decide, plan, wants_labels
 from service.ticket import Ticket, scrub
 from service.verify import verify
 from service.watching.metrics import Metrics
+
+_MOST_CHANGES = 8  # dates at which an answer may have changed that are looked at, the newest ones
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("formfact")
@@ -256,19 +258,33 @@ class Pipeline:
         """What answers a question today, or at the time that it is about, where that is another answer."""
         period = asked_about(question, self.domain, asked.moment)
         if period is None:
-            return self.selector.select(asked.view, question, given)
+            today = self.selector.select(asked.view, question, given)
+            return (
+                self._at_unknown_time(asked, question, given, today) if leans_on_date(question, self.domain) else today
+            )
         whole, question = question, period.left_out_of(question)
         today = self.selector.select(asked.view, question, given)
-        found = []
-        for moment in period.moments(self.domain.zone):
-            view = self.catalog.view(asked.view.audiences, moment, asked.view.revision)
-            found.append(self.selector.select(view, question, given))
-            self.catalog.confirm(view)
+        found = [self._found_at(asked, question, given, moment) for moment in period.moments(self.domain.zone)]
         if all(then.said == today.said for then in found):
             return self.selector.select(asked.view, whole, given)  # the words may have named no date
         if found[0].said != found[-1].said:
             return replace(found[0], units=(), conflict=(), period=period, unclear=True)
         return replace(found[0], period=period)
+
+    def _found_at(self, asked: Asked, question: Question, given: Slots, moment: datetime) -> Finding:
+        view = self.catalog.view(asked.view.audiences, moment, asked.view.revision)
+        found = self.selector.select(view, question, given)
+        self.catalog.confirm(view)
+        return found
+
+    def _at_unknown_time(self, asked: Asked, question: Question, given: Slots, today: Finding) -> Finding:
+        """What answers "What did it cost then?" where no date is understood: ask for it if the answer ever changed."""
+        timeline = self.catalog.timeline()
+        changes = {b for unit in today.units for b in timeline.history(unit.version.doc_id).boundaries()}
+        for moment in sorted(changes)[-_MOST_CHANGES:]:
+            if self._found_at(asked, question, given, moment).said != today.said:
+                return replace(today, units=(), unclear=True)
+        return today
 
     def given(self, ticket: Ticket) -> Slots:
         """What ticket and customer context say of the slots; the ticket's own words come first."""

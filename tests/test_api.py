@@ -60,6 +60,14 @@ def test_a_question_about_another_date_is_answered_for_it(public):
     assert today["citations"][0]["effective_to"] == "2027-01-01", "where the next price list begins"
 
 
+def test_an_unknown_date_is_asked_for_where_the_answer_changed(public):
+    asked = "We joined one spring. What did the Team plan cost per user at that time, billed monthly in EUR?"
+    reply = ask(public, asked, as_of="2026-11-15")
+    assert reply["action"] == "clarify"
+    assert "the exact day" in reply["answer"]["text"]
+    assert not reply["citations"]
+
+
 def test_a_reply_is_made_of_what_its_reader_may_read(public, admin):
     asked = "What is the largest discount that a support agent may give on his own?"
     assert any(c["doc_id"].startswith("agent-") for c in ask(admin, asked)["citations"])
