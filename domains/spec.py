@@ -212,7 +212,7 @@ class Domain(_Frozen):
     slots: dict[str, Slot] = Field(default_factory=dict)
     dates: Dates = Dates()
     closing: tuple[str, ...] = ()  # words that close a ticket, in a short message that asks nothing
-    evidence_risk: float = Field(0.4, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
+    evidence_risk: float = Field(0.3, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
     fields: dict[str, LabelField]
     formats: dict[str, ReplyFormat]
     sentences: tuple[str, ...] = ()  # how table rows are told: `{Plan} costs {Price}`, with the names of columns

@@ -97,7 +97,7 @@ def _in_context(body: str, asked: Sequence[Span], number: int, subject: str, thr
     does an older message.
     """
     start, end = asked[number]
-    question = body[start:end]
+    question = body[start:end] + ("?" if body[end:].lstrip().startswith("?") else "")
     leans = len(tokens(question)) < _LEANS
     told = [part for part in _told_before(body, asked[:number], start, leans) if part]
     parts = (*thread[-2 if leans else -1 :], subject, *told[-_BEFORE:])
