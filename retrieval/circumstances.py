@@ -58,6 +58,16 @@ class Circumstances:
         named = [slots_in(unit.text, self._domain) for unit in units]
         return tuple(s for s in self._domain.slots if s not in wanted and len({n.get(s) for n in named}) > 1)
 
+    def differ_in_slots_alone(self, one: Unit, other: Unit) -> bool:
+        """Whether two table rows are about the same thing: they have the same words outside the columns of slots."""
+        return self._words(one) == self._words(other)
+
+    def _words(self, unit: Unit) -> dict[str, str]:
+        named = {
+            c.column: c.value for c in unit.cells if c.column.casefold().replace(" ", "_") not in self._domain.slots
+        }
+        return {column: value for column, value in named.items() if not re.search(r"\d", value)}
+
     def _fit(self, unit: Unit, wanted: Slots) -> Fit:
         named = self._read(unit.text, unit.cells)
         shared = [not named[slot].isdisjoint(values) for slot, values in wanted.items() if slot in named]

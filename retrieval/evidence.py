@@ -130,13 +130,15 @@ class Selector:
     def _rows(self, asked: Question, ranked: Sequence[Unit], wanted: Slots) -> Finding:
         """A table row answers, together with those that differ from it only in what nobody gave."""
         best = ranked[0]
-        alike = [u for u in self._as_well(ranked) if u.is_row and _same_table(u, best)]
-        open_slots = self._circumstances.open(alike, wanted)
-        if len(alike) > _MOST_ROWS and open_slots:
-            return Finding(asked, (), best.score, ask=open_slots)
-        if not open_slots:
-            alike = alike[:2]
-        return Finding(asked, tuple(sorted(alike[:_MOST_ROWS], key=lambda u: u.start)), best.score)
+        rows = [u for u in ranked if u.is_row and _same_table(u, best)]
+        possible = [u for u in rows if u.score >= _near(best.score, _RIVAL)]
+        same = [u for u in possible if self._circumstances.differ_in_slots_alone(u, best)]
+        if open_slots := self._circumstances.open(same, wanted):
+            if len(same) > _MOST_ROWS:
+                return Finding(asked, (), best.score, ask=open_slots)
+        else:
+            same = self._as_well(rows)[:2]
+        return Finding(asked, tuple(sorted(same, key=lambda u: u.start)), best.score)
 
     def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
         """The best sentence and those that answer as well; or the numbered steps of which it is one."""

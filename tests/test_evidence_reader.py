@@ -248,13 +248,13 @@ def test_a_score_counts_for_less_where_other_texts_score_as_high():
     assert rows == pytest.approx(calibration.probability(np.array([3.0], dtype=np.float32))[[0, 0]])
 
 
-def test_of_the_record_of_the_asker_half_counts():
+def test_what_is_known_of_the_asker_is_read_before_the_rest():
     scorer = Known(None)
     scorer.score = lambda question, readings: np.array([4.0 if "Plan: Team" in question[1] else 2.0], dtype=np.float32)
     reader = Calibrated(scorer, ScoreCalibration(1.0, -3.0, 0.5, 0.1, 100))
     asked = ("what is included", "Welcome")
     judged = [float(reader.judge(asked, [b""], record)[0]) for record in ("", "Plan: Team.")]
-    assert judged == pytest.approx([1 / (1 + np.e), 0.5])
+    assert judged == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
 
 
 def test_a_scorer_that_is_never_sure_never_answers():

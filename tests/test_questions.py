@@ -71,7 +71,7 @@ def test_a_question_knows_its_sentence():
         return [(text.index(piece), text.index(piece) + len(piece)) for piece in ("how much is it", "who pays")]
 
     first, second = enquire(find, "", "how much is it in euro, from May on, and who pays? We wait.").questions
-    assert (first.text, second.text) == ("how much is it", "who pays")
+    assert (first.text, second.text) == ("how much is it", "who pays?"), "as it was written"
     assert "from May on" in first.sentence
     assert "May" not in second.sentence
 
