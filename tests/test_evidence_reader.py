@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from adapters.data.judged import Asked, Judged, Text
-from adapters.evidence import Read, late, load, logits, manifest_of, read, save, tokenized
+from adapters.evidence import Read, average, late, load, logits, manifest_of, read, save, tokenized
 from adapters.evidence_calibration import calibrate
 from adapters.evidence_lists import lists
 from adapters.evidence_training import RECIPE, Shelf, parted, ranked, train
@@ -188,6 +188,26 @@ def test_a_reader_is_the_same_after_it_was_saved(encoder, small, trained, tmp_pa
         assert np.abs(one.pooled - other.pooled).max() < 0.01
         assert one.asking.sum() == pytest.approx(1.0)
         assert one.telling.sum() == pytest.approx(1.0)
+
+
+def test_an_average_lies_between_the_readers_that_it_is_made_of(encoder, small, trained, tmp_path):
+    save(trained, encoder.base, [small], RECIPE, tmp_path / "first")
+    further = train(
+        encoder.base, [small], replace(RECIPE, epochs=1, rank=32), lambda what, done: None, start=tmp_path / "first"
+    )
+    save(further, encoder.base, [small], replace(RECIPE, rank=32), tmp_path / "second")
+    pairs, found = [("what if it says kel", ""), ("The machine shows 101 then.", "Codes")], {}
+    for share in (0.0, 0.5, 1.0):
+        out = tmp_path / f"average-{share}"
+        written = average(tmp_path / "first", tmp_path / "second", share, encoder.base, out)
+        manifest, reader = load(out, encoder.base, encoder.merged)
+        assert manifest == written
+        found[share] = np.stack([one.pooled for one in read(encoder.base, reader, pairs)])
+    for share, reader in ((0.0, trained), (1.0, further)):
+        assert np.abs(found[share] - np.stack([one.pooled for one in read(encoder.base, reader, pairs)])).max() < 0.01
+    apart = np.abs(found[0.0] - found[1.0]).max()
+    assert apart > 0
+    assert np.abs(found[0.5] - found[0.0]).max() < apart
 
 
 def test_in_eight_bits_the_score_is_nearly_the_same(encoder, small, trained):
