@@ -182,10 +182,11 @@ def evidence(
     spec = load_domain(domain)
     others = [judged_folder(p, p / "documents", spec) for p in sorted(unseen.iterdir()) if p.is_dir()]
     with apart(spec) as services:
-        judges = [calibrated(scorer_of(name, spec, services.encoder), spec) for name in readers or ["", "none"]]
+        scorers = [scorer_of(name, spec, services.encoder) for name in readers or ["", "none"]]
+        judges, generally = [calibrated(s, spec) for s in scorers], [calibrated(s) for s in scorers]
         selectors = {j.name: Selector(spec, services.pipeline.retriever, Readings(services.engine, j)) for j in judges}
         told = bench.on_cases(services, selectors, load(spec, "dev"), shown("Asking"))
-        told += [bench.on_organisations(calibrated(j.scorer), others, shown("Asking")) for j in judges]
+        told += [bench.on_organisations(judge, others, shown("Asking")) for judge in generally]
     _tell(told, out / f"{spec.name}-evidence", "development cases, and questions on unseen documents", as_json)
 
 
