@@ -227,7 +227,7 @@ def save(
             start=start,
             sha256=digest,
         )
-        (scratch / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+        _write(manifest, scratch)
     return manifest
 
 
@@ -265,11 +265,11 @@ def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
 
 
 def average(start: Path, trained: Path, share: float, base: SentenceBase, out: Path) -> Manifest:
-    """Write the average of a reader and of the one that was trained from it: it keeps more of what the first one knew.
+    """Write the weighted average of a reader and the reader that was trained from it.
 
-    Weights of a model before and after fine-tuning, averaged, do better on unseen data than either (Wortsman et al.
-    2022). Low-rank updates are averaged exactly by putting their matrices side by side, so that the ranks add up. They
-    are written as 16-bit floats.
+    Averaging the weights before and after fine-tuning generalizes better to unseen data than either (Wortsman et al.
+    2022). LoRA updates are averaged exactly by concatenating their matrices, so the ranks add up. Weights are stored as
+    16-bit floats.
 
     Args:
         start: folder of the first reader.
@@ -303,7 +303,7 @@ def average(start: Path, trained: Path, share: float, base: SentenceBase, out: P
         digest = _digest(scratch)
         recipe = manifest.recipe | {"rank": rank, "share": share}
         averaged = replace(manifest, id=f"evidence@{digest[:12]}", recipe=recipe, sha256=digest)
-        (scratch / "manifest.json").write_text(json.dumps(asdict(averaged), indent=1) + "\n", encoding="utf-8")
+        _write(averaged, scratch)
     return averaged
 
 
@@ -329,6 +329,10 @@ def manifest_of(folder: Path) -> Manifest:
         return Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise IntegrityError(f"{folder} is no evidence reader: {error}", _REMEDY) from None
+
+
+def _write(manifest: Manifest, folder: Path) -> None:
+    (folder / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
 
 
 def _opened(folder: Path, base: SentenceBase) -> tuple[Manifest, dict[str, torch.Tensor]]:

@@ -36,7 +36,7 @@ _ASKED = 32  # questions that are ranked at once
 _PART = 32  # texts that go through the network at once: short ones need not wait for the longest
 _ALONE = 0.3  # share of questions that are read without what surrounds them, where nothing turns on it
 _TYPO = 0.15  # share of questions in which a word is misspelt
-_KNOWN = 0.25  # share of questions that are read with a customer record, where nothing turns on it
+_KNOWN = 0.25  # share of questions that get a customer record, among those that do not depend on one
 _MIX_RATE = 10  # times the rate of the heads: these few numbers are far from zero
 
 Progress = Callable[[str, float], None]  # what is being done, share done 0..1
@@ -117,8 +117,8 @@ def train(
         progress: told what is being done.
         checkpoint: a file in which each finished epoch is kept, and from which a training goes on.
         start: folder of a reader on the same encoder to start from; None: from the bare encoder.
-        records: what a support tool might know of a customer, in words; drawn for questions that do not depend on it,
-            so that the reader learns to pass over what does not matter.
+        records: customer records as text. They are added at random to questions that do not depend on one, so that the
+            reader learns to ignore irrelevant details.
 
     Raises:
         InvalidInput: fewer than two questions have an answer, or the recipe does not fit the reader to start from.

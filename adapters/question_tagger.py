@@ -1,8 +1,8 @@
 """The question tagger: a LoRA adapter on the shared encoder that marks the pieces of a message that ask for something.
 
 Each token is outside (0), begins a question (1) or continues one (2), as in named-entity tagging (Ramshaw & Marcus
-1995): "how much is it and can I pay by card" contains two questions, "when I called, nobody answered" none. Viterbi
-decoding (1967) selects the most likely tag sequence, using the tag transitions of the training messages.
+1995). "How much is it and can I pay by card" contains two questions; "When I called, nobody answered" contains none.
+Viterbi decoding (1967) finds the most likely tag sequence, with transition probabilities from the training messages.
 """
 
 from __future__ import annotations

@@ -159,11 +159,11 @@ class LabelField(_Frozen):
 
 
 class Slot(_Frozen):
-    """A circumstance that an answer may turn on, with the words that name each value.
+    """A circumstance that can change an answer, with the words that name each value.
 
-    Words in capitals count only as they stand: `US`, and not `us`. A value that is written small is a common noun after
-    the words of `not_after` and before those of `not_before`: "our team", "business hours". Before those of
-    `unit_before` a value is the unit of a price and nobody's circumstance: "the monthly rate".
+    Words in capitals match case-sensitively: `US`, but not `us`. A lower-case value does not match after a word in
+    `not_after` or before a word in `not_before`, where it is a common noun ("our team", "business hours"). Before a
+    word in `unit_before`, a value is the unit of a price ("the monthly rate") and not a fact about the customer.
     """
 
     ask: str

@@ -14,6 +14,7 @@ from retrieval.slots import Slots, outright, slots_in
 from retrieval.units import Unit
 
 _MOST_KEPT = 50_000
+_DIGIT = re.compile(r"\d")
 # What holds for the rest: not for a plan, region or currency that is named beside it.
 _REST = re.compile(r"\b(all )?other (plans|regions|countries|currencies|periods)\b", re.I)
 
@@ -59,14 +60,12 @@ class Circumstances:
         return tuple(s for s in self._domain.slots if s not in wanted and len({n.get(s) for n in named}) > 1)
 
     def differ_in_slots_alone(self, one: Unit, other: Unit) -> bool:
-        """Whether two table rows are about the same thing: they have the same words outside the columns of slots."""
+        """Whether two table rows have the same text outside slot columns; cells with digits are ignored."""
         return self._words(one) == self._words(other)
 
     def _words(self, unit: Unit) -> dict[str, str]:
-        named = {
-            c.column: c.value for c in unit.cells if c.column.casefold().replace(" ", "_") not in self._domain.slots
-        }
-        return {column: value for column, value in named.items() if not re.search(r"\d", value)}
+        named = {c.column: c.value for c in unit.cells if _slot_of(c.column) not in self._domain.slots}
+        return {column: value for column, value in named.items() if not _DIGIT.search(value)}
 
     def _fit(self, unit: Unit, wanted: Slots) -> Fit:
         named = self._read(unit.text, unit.cells)
@@ -79,8 +78,8 @@ class Circumstances:
             return slots_in(text, self._domain)
         named: dict[str, frozenset[str]] = {}
         for column, cell in ((c.column, c.value) for c in cells):
-            slot = column.casefold().replace(" ", "_")
-            found = {} if re.search(r"\d", cell) else slots_in(cell, self._domain)
+            slot = _slot_of(column)
+            found = {} if _DIGIT.search(cell) else slots_in(cell, self._domain)
             named |= found if found or slot not in self._domain.slots else {slot: frozenset({cell})}
         return named
 
@@ -95,3 +94,8 @@ class Circumstances:
                 found |= {slot: found.get(slot, frozenset()) | new} if new else {}
         told = slots_in(asked.text, self._domain)
         return {slot: values | told.get(slot, frozenset()) for slot, values in found.items()}
+
+
+def _slot_of(column: str) -> str:
+    """The slot that a table column would fill: "Billing period" is `billing_period`."""
+    return column.casefold().replace(" ", "_")

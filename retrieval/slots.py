@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from domains.spec import Domain
+from domains.spec import Domain, Slot
 
 Slots = Mapping[str, frozenset[str]]
 Words = tuple[str, ...]
@@ -14,17 +14,19 @@ Words = tuple[str, ...]
 
 def slots_in(text: str, domain: Domain) -> dict[str, frozenset[str]]:
     """Slot -> the values that the text names; a slot that it does not name is absent."""
-    return _named(text, domain, units=True) | outright(text, domain)
+    found = outright(text, domain)
+    rest = {name: slot for name, slot in domain.slots.items() if slot.unit_before and name not in found}
+    return found | _named(text, rest, units=True)
 
 
 def outright(text: str, domain: Domain) -> dict[str, frozenset[str]]:
-    """The same without values that only tell the unit of a price: the "monthly rate" of who pays by the year."""
-    return _named(text, domain, units=False)
+    """The same without values that are only the unit of a price: "monthly rate" does not tell how somebody pays."""
+    return _named(text, domain.slots, units=False)
 
 
-def _named(text: str, domain: Domain, units: bool) -> dict[str, frozenset[str]]:
+def _named(text: str, slots: Mapping[str, Slot], units: bool) -> dict[str, frozenset[str]]:
     found = {}
-    for name, slot in domain.slots.items():
+    for name, slot in slots.items():
         beside = (slot.not_after, slot.not_before, () if units else slot.unit_before)
         if values := frozenset(v for v, words in slot.values.items() if _pattern(v, words, *beside).search(text)):
             found[name] = values

@@ -53,7 +53,7 @@ from service.ticket import Ticket, scrub
 from service.verify import verify
 from service.watching.metrics import Metrics
 
-_MOST_CHANGES = 8  # dates at which an answer may have changed that are looked at, the newest ones
+_MOST_CHANGES = 8  # most recent version boundaries that are checked for another answer
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("formfact")
@@ -259,9 +259,8 @@ class Pipeline:
         period = asked_about(question, self.domain, asked.moment)
         if period is None:
             today = self.selector.select(asked.view, question, given)
-            return (
-                self._at_unknown_time(asked, question, given, today) if leans_on_date(question, self.domain) else today
-            )
+            leans = leans_on_date(question, self.domain)
+            return self._at_unknown_time(asked, question, given, today) if leans else today
         whole, question = question, period.left_out_of(question)
         today = self.selector.select(asked.view, question, given)
         found = [self._found_at(asked, question, given, moment) for moment in period.moments(self.domain.zone)]
@@ -278,7 +277,7 @@ class Pipeline:
         return found
 
     def _at_unknown_time(self, asked: Asked, question: Question, given: Slots, today: Finding) -> Finding:
-        """What answers "What did it cost then?" where no date is understood: ask for it if the answer ever changed."""
+        """Answer "What did it cost then?" when no date is understood: ask for the date if the answer ever changed."""
         timeline = self.catalog.timeline()
         changes = {b for unit in today.units for b in timeline.history(unit.version.doc_id).boundaries()}
         for moment in sorted(changes)[-_MOST_CHANGES:]:

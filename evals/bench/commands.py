@@ -185,9 +185,9 @@ def evidence(
         scorers = [scorer_of(name, spec, services.encoder) for name in readers or ["", "none"]]
         judges, generally = [calibrated(s, spec) for s in scorers], [calibrated(s) for s in scorers]
         selectors = {j.name: Selector(spec, services.pipeline.retriever, Readings(services.engine, j)) for j in judges}
-        told = bench.on_cases(services, selectors, load(spec, "dev"), shown("Asking"))
-        told += [bench.on_organisations(judge, others, shown("Asking")) for judge in generally]
-    _tell(told, out / f"{spec.name}-evidence", "development cases, and questions on unseen documents", as_json)
+        results = bench.on_cases(services, selectors, load(spec, "dev"), shown("Asking"))
+        results += [bench.on_organisations(judge, others, shown("Asking")) for judge in generally]
+    _tell(results, out / f"{spec.name}-evidence", "development cases, and questions on unseen documents", as_json)
 
 
 @app.command()

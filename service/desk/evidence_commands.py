@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from domains.spec import Domain, load_domain
-from service.ticket import Ticket
 
 if TYPE_CHECKING:
     from adapters.data.judged import Judged
@@ -210,11 +209,13 @@ def _place(spec: Domain, folder: Path | None) -> tuple[Path, Path]:
 
 
 def _records(spec: Domain) -> list[str]:
-    """What a support tool might know of a customer: one or two of the domain's slots, as tickets tell them."""
+    """Customer records with one or two of the domain's slots, worded as in a ticket."""
+    from service.ticket import Ticket
+
     known = [[(name, value) for value in slot.values] for name, slot in spec.slots.items()]
     pairs = [pair for these, those in combinations(known, 2) for pair in product(these, those)]
     alone = [(one,) for one in chain.from_iterable(known)]
-    return [Ticket("", customer=dict(told)).record for told in (*alone, *pairs)]
+    return [Ticket("", customer=dict(slots)).record for slots in (*alone, *pairs)]
 
 
 @contextmanager
