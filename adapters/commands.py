@@ -50,21 +50,23 @@ def train(
 
     Example: `formfact adapters train --domain support --epochs 8 --out /tmp/adapter`
     """
-    from adapters.base import SentenceBase
     from adapters.data import rows
+    from adapters.encoder import Encoder
+    from adapters.message_tagger import MessageTagger
     from adapters.recipe import Recipe
     from adapters.train import train as run
 
     stated = locals()
     spec = load_domain(domain)
     tickets = (data or spec.folder / "tickets") / "train.jsonl"
-    split = rows.split(rows.load(tickets, spec.label_names))
+    encoder = Encoder(spec.encoder)
+    split = rows.split(rows.load(tickets, spec.label_names, MessageTagger(encoder).scrub))
     chosen = {f.name: stated[f.name] for f in fields(Recipe) if stated.get(f.name) is not None}
     recipe, target = replace(Recipe(), **chosen), out or spec.folder / "adapter"
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Training", total=1.0)
         run(
-            SentenceBase(spec.encoder),
+            encoder.base,
             spec.label_names,
             spec.risks,
             split,
@@ -92,21 +94,21 @@ def card(
 
 
 @app.command()
-def train_questions(
+def train_tagger(
     data: Annotated[Path | None, typer.Option(help="Folder of marked messages; default: the shipped ones.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the shipped tagger's.")] = None,
     encoder: Annotated[str, typer.Option(help="Path or hub id; default: the shipped encoder.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
-    """Train the question tagger, which marks what a message asks, and measure it on messages kept for that.
+    """Train the message tagger, which marks questions, persons and addresses, and measure it on messages kept for that.
 
-    Example: `formfact adapters train-questions --out /tmp/tagger`
+    Example: `formfact adapters train-tagger --out /tmp/tagger`
     """
-    from adapters import question_training as training
+    from adapters import message_training as training
     from adapters.base import SHIPPED, SentenceBase
-    from adapters.question_tagger import SHIPPED as TAGGER
-    from adapters.question_tagger import save
+    from adapters.message_tagger import KINDS, save
+    from adapters.message_tagger import SHIPPED as TAGGER
 
     files = sorted((data or training.DATA).glob("*.jsonl"))
     learnt, kept = training.split([message for path in files for message in training.read_messages(path)])
@@ -117,15 +119,16 @@ def train_questions(
         tagger = training.train(
             base, learnt, recipe, lambda what, done: bar.update(task, description=what, completed=done)
         )
-    found = training.measure(training.found_by(base, tagger), kept)
     name = save(tagger, base, len(learnt), recipe, out or TAGGER)
     console = Console()
     console.print(f"{name}: learnt from {len(learnt)} messages", highlight=False)
-    console.print(
-        f"{found.messages} others: precision {found.precision:.3f}, recall {found.recall:.3f}, "
-        f"every question and nothing else {found.whole:.3f}",
-        highlight=False,
-    )
+    for kind in KINDS:
+        found = training.measure(training.found_by(base, tagger), kept, kind)
+        console.print(
+            f"{kind.lower()}, {found.messages} other messages: precision {found.precision:.3f}, "
+            f"recall {found.recall:.3f}, each one and nothing else {found.whole:.3f}",
+            highlight=False,
+        )
 
 
 @app.command()
@@ -142,12 +145,13 @@ def calibrate(
     from adapters.classifier import AdapterClassifier
     from adapters.data import rows
     from adapters.encoder import Encoder
+    from adapters.message_tagger import MessageTagger
     from adapters.train import recalibrate
 
     spec = load_domain(domain)
     tickets = (data or spec.folder / "tickets") / "train.jsonl"
-    split = rows.split(rows.load(tickets, spec.label_names))
     source, encoder = folder or spec.folder / "adapter", Encoder(spec.encoder)
+    split = rows.split(rows.load(tickets, spec.label_names, MessageTagger(encoder).scrub))
     classifier = AdapterClassifier(encoder, source, spec)
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Training", total=1.0)
@@ -182,6 +186,7 @@ def export(
     from adapters.data import rows
     from adapters.encoder import Encoder
     from adapters.export import to_onnx, to_peft
+    from adapters.message_tagger import MessageTagger
     from adapters.train import calibrating
     from domains.spec import InvalidInput
 
@@ -193,7 +198,9 @@ def export(
     if to == "peft":
         to_peft(classifier, out)
         return
-    split = rows.split(rows.load(spec.folder / "tickets" / "train.jsonl", spec.label_names))
+    split = rows.split(
+        rows.load(spec.folder / "tickets" / "train.jsonl", spec.label_names, MessageTagger(encoder).scrub)
+    )
     for name, value in asdict(to_onnx(classifier, encoder, calibrating(split), out)).items():
         Console().print(f"{name.replace('_', ' ')}: {value}", highlight=False)
 
@@ -206,11 +213,13 @@ def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     from adapters.data.quality import agreement
     from adapters.data.sources import annotated, annotator_pairs
     from adapters.encoder import Encoder
+    from adapters.message_tagger import MessageTagger
 
     tickets = data or spec.folder / "tickets"
-    split = rows.split(rows.load(tickets / "train.jsonl", spec.label_names))
-    holdout = rows.read(open_sealed(tickets / "holdout.jsonl"), spec.label_names)
     encoder, console = Encoder(spec.encoder), Console()
+    scrub = MessageTagger(encoder).scrub
+    split = rows.split(rows.load(tickets / "train.jsonl", spec.label_names, scrub))
+    holdout = rows.scrubbed(rows.read(open_sealed(tickets / "holdout.jsonl"), spec.label_names), scrub)
     classifier = AdapterClassifier(encoder, folder, spec)
     with console.status("Measuring on the holdout"):
         figures = evaluate(classifier, encoder, split, holdout)
@@ -228,7 +237,7 @@ def _card(spec: Domain, folder: Path, data: Path | None) -> None:
         "command": shlex.join(["formfact", *sys.argv[1:]]),
     }
     marked = tickets / "personal.jsonl"
-    found = detection(marked, tickets / "train.jsonl", "test") if marked.is_file() else {}
+    found = detection(marked, tickets / "train.jsonl", "test", scrub) if marked.is_file() else {}
     pairs = annotator_pairs(annotated(tickets, spec.label_names))
     grounds = Grounds(agreement(pairs, spec.label_names, spec.ordinal), found)
     write_card(folder, spec, figures, grounds, facts)

@@ -1,21 +1,25 @@
-"""Personal data leaves at the door: names, addresses of e-mail and networks, card, bank and telephone numbers.
+"""Personal data leaves at the door: names, addresses of any kind, card, bank and telephone numbers.
 
-The same function cleans training tickets and requests, so that both see the same kind of text. Amounts, dates, plans
-and order numbers stay. Card and account numbers count only where their check digits hold. docs/labels.md says why this
-is no Presidio, with the figures of both.
+Persons and postal addresses are marked by the message tagger, the rest by its form; card and account numbers count only
+where their check digits hold. Amounts, dates, plans and order numbers stay. Training tickets and requests are treated
+alike, so that both are the same kind of text. docs/labels.md says why this is no Presidio, with figures of both.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import phonenumbers
 from stdnum import iban, luhn
 
-from adapters.names import Span, persons
+if TYPE_CHECKING:
+    from adapters.message_tagger import Marks, Span
+
+PERSON, ADDRESS = "PERSON", "ADDRESS"
 
 # Bounded and anchored at word starts, so that 50,000 letters without an @ cost no more than reading them.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
@@ -26,33 +30,71 @@ _NATIONAL = re.compile(r"(?<![\w.+-])0\d{1,4}(?:[ /-]\d{2,4}){2,4}(?![\w-])")  #
 _REGIONS = (None, "NL", "DE", "GB", "US")  # how numbers without a country code are read; the first that fits
 
 
+_REMOVED = re.compile(r"<(?:EMAIL|IBAN|CARD|IP|PHONE|PERSON|ADDRESS)>")  # in the place of what was taken out before
+
+
+class Marker(Protocol):
+    """Marks persons and postal addresses; see `adapters.message_tagger.MessageTagger.mark`."""
+
+    def __call__(self, texts: Sequence[str], half: bool = ..., /) -> list[Marks]:
+        """The marks of each text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """Personal data at [start, end) of a text: `EMAIL`, `IBAN`, `CARD`, `IP`, `PHONE` or `PERSON`."""
+    """Personal data at [start, end) of a text: `EMAIL`, `IBAN`, `CARD`, `IP`, `PHONE`, `PERSON` or `ADDRESS`."""
 
     kind: str
     start: int
     end: int
 
 
-def scrub(text: str, is_known: Callable[[str], bool] = lambda _: False) -> str:
-    """The text with `<EMAIL>`, `<PERSON>` and so on in the place of personal data.
+class Scrubber:
+    """Takes personal data out of texts.
 
-    `is_known` says of what looks like a name whether it is a word of the documents, such as a product or a place.
+    Args:
+        mark: finds persons and postal addresses.
     """
-    for found in reversed(personal(text)):
-        if found.kind == "PERSON" and is_known(text[found.start : found.end]):
+
+    def __init__(self, mark: Marker) -> None:
+        self._mark = mark
+
+    def __call__(
+        self, texts: Sequence[str], is_known: Callable[[str], bool] = lambda _: False, half: bool = False
+    ) -> list[str]:
+        """Texts with `<EMAIL>`, `<PERSON>` and so on in the place of personal data.
+
+        Args:
+            texts: any number.
+            is_known: says of what looks like a name whether it is a word of the documents, such as a product.
+            half: see `adapters.message_tagger.mark`.
+        """
+        return [_without(text, found, is_known) for text, found in zip(texts, self.personal(texts, half), strict=True)]
+
+    def personal(self, texts: Sequence[str], half: bool = False) -> list[list[Personal]]:
+        """The personal data of each text, apart from each other and in their order; of two that overlap the surer."""
+        return [_personal(text, marks) for text, marks in zip(texts, self._mark(texts, half), strict=True)]
+
+
+def _without(text: str, personal: Sequence[Personal], is_known: Callable[[str], bool]) -> str:
+    for found in reversed(personal):
+        if found.kind == PERSON and is_known(text[found.start : found.end]):
             continue
         text = f"{text[: found.start]}<{found.kind}>{text[found.end :]}"
     return text
 
 
-def personal(text: str) -> list[Personal]:
-    """The personal data of a text, apart from each other and in their order; of two that overlap, the surer one."""
+def _personal(text: str, marks: Marks) -> list[Personal]:
+    taken = [match.span() for match in _REMOVED.finditer(text)]
     apart: list[Personal] = []
-    for kind, find in _FINDERS.items():
-        for start, end in find(text):
-            if all(end <= other.start or other.end <= start for other in apart):
+    for kind, spans in (
+        *((k, find(text)) for k, find in _FINDERS.items()),
+        *((k, marks[k]) for k in (ADDRESS, PERSON)),
+    ):
+        for start, end in spans:
+            if all(end <= begun or stopped <= start for begun, stopped in taken):
+                taken.append((start, end))
                 apart.append(Personal(kind, start, end))
     return sorted(apart, key=lambda found: found.start)
 
@@ -86,5 +128,4 @@ _FINDERS: dict[str, Callable[[str], Iterator[Span] | list[Span]]] = {
     "CARD": _matches(_CARD, lambda found: bool(luhn.is_valid(re.sub(r"[ -]", "", found)))),
     "IP": _matches(_IP, _is_address),
     "PHONE": _phones,
-    "PERSON": persons,
 }

@@ -137,6 +137,8 @@ def init(
 
     Example: `formfact evals init tickets.csv --out cases.jsonl`
     """
+    from adapters.encoder import Encoder
+    from adapters.message_tagger import MessageTagger
     from evals.own import cases_of
 
     if out.exists():
@@ -145,7 +147,9 @@ def init(
         day = date.fromisoformat(as_of) if as_of else datetime.now(UTC).date()
     except ValueError:
         raise InvalidInput(f"--as-of: `{as_of}` is no day.", "Say it as 2026-11-20.", "as_of") from None
-    made = [json.dumps(case, ensure_ascii=False) for case in cases_of(tickets, load_domain(domain), day, audience)]
+    spec = load_domain(domain)
+    scrub = MessageTagger(Encoder(spec.encoder)).scrub
+    made = [json.dumps(case, ensure_ascii=False) for case in cases_of(tickets, spec, day, audience, scrub)]
     out.write_text("\n".join(made) + "\n", encoding="utf-8")
     Console().print(
         f"{len(made)} cases in {out}. In each: say what is right under `expect`, and replace the tag `annotate`."
@@ -262,7 +266,9 @@ def _compared(
         turns = freshness.load(domain)[: len(cases)]
         beside = Beside(
             consistency=_consistency(pipelines, arms, domain, len(cases)),
-            formats=prompting.measured(domain, chat, _draw(cases), shown("Other prompts")) if chat else (),
+            formats=prompting.measured(domain, chat, _draw(cases), services.pipeline.scrub, shown("Other prompts"))
+            if chat
+            else (),
             judged=_judged(domain, chat, cases, answered) if chat and judge else None,
             freshness=freshness.compare(pipelines, _modes(arms), turns, shown("Publishing and asking again")),
         )
@@ -301,10 +307,11 @@ def _consistency(pipelines: Pipelines, arms: Sequence[Arm], domain: Domain, limi
     from evals.cases import load
 
     cases, paraphrases = load(domain, "dev"), consistency.load(domain)[:limit]
+    scrub = pipelines.services.pipeline.scrub
     found = []
     for source in shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in arms))):
         if source not in (Labels.NONE, Labels.ORACLE, Labels.EXAMPLES):
-            found.append(consistency.measure(pipelines.classifier(source), cases, paraphrases))
+            found.append(consistency.measure(pipelines.classifier(source), cases, paraphrases, scrub))
     return found
 
 

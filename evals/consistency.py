@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.classifier import Classifier
 from adapters.data.rows import model_text
-from adapters.scrub import scrub
+from adapters.scrub import Scrubber
 from domains.spec import Domain
 from evals.cases import Case, records
 from evals.figures import pass_all
@@ -63,7 +63,9 @@ def load(domain: Domain) -> tuple[Paraphrased, ...]:
     return tuple(records(domain.folder / "cases" / "paraphrases.jsonl", Paraphrased, "evals/consistency.py"))
 
 
-def measure(classifier: Classifier, cases: Sequence[Case], paraphrases: Sequence[Paraphrased]) -> Consistent:
+def measure(
+    classifier: Classifier, cases: Sequence[Case], paraphrases: Sequence[Paraphrased], scrub: Scrubber
+) -> Consistent:
     """Label every variant of the cases that are paraphrased.
 
     Raises:
@@ -73,7 +75,7 @@ def measure(classifier: Classifier, cases: Sequence[Case], paraphrases: Sequence
     told: list[dict[str, list[bool]]] = []
     for one in paraphrases:
         case = by_id[one.case]
-        variants = _variants(case.ticket, one)
+        variants = {kind: scrub(texts) for kind, texts in _variants(case.ticket, one).items()}
         texts = [text for group in variants.values() for text in group]
         labelled = iter(classifier.label_all(texts))
         found = {kind: [next(labelled) for _ in group] for kind, group in variants.items()}
@@ -101,10 +103,9 @@ def misspelt(text: str, seed: int) -> str:
 def _variants(ticket: TicketIn, paraphrased: Paraphrased) -> dict[str, list[str]]:
     subject, body = ticket.subject, ticket.body
     thread = [message.text for message in ticket.thread]
-    texts = {
+    return {
         "as_written": [model_text(subject, body, thread)],
         "paraphrased": [model_text(t.subject, t.body, thread) for t in paraphrased.texts],
         "misspelt": [model_text(misspelt(subject, n), misspelt(body, n), thread) for n in range(TRIALS)],
         "reordered": [model_text(body, subject, thread)],
     }
-    return {kind: [scrub(text) for text in group] for kind, group in texts.items()}

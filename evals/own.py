@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from adapters.data.sources import raw_rows
-from adapters.scrub import scrub
+from adapters.scrub import Scrubber
 from domains.spec import Domain, InvalidInput
 from evals.cases import ANNOTATE
 
 _DRAWN_FROM = ("subject", "body", "text", "channel")
 
 
-def cases_of(path: Path, domain: Domain, as_of: date, audience: str) -> Iterator[dict[str, Any]]:
+def cases_of(path: Path, domain: Domain, as_of: date, audience: str, scrub: Scrubber) -> Iterator[dict[str, Any]]:
     """A case for each ticket of a file, personal data taken out, to be annotated.
 
     Args:
@@ -24,6 +24,7 @@ def cases_of(path: Path, domain: Domain, as_of: date, audience: str) -> Iterator
         domain: its labels, slots and audiences.
         as_of: the date at which a ticket is answered that tells none.
         audience: who asks.
+        scrub: takes personal data out.
 
     Raises:
         InvalidInput: the file cannot be read, a ticket is empty, a label or audience unknown, or an id stands twice.
@@ -39,7 +40,7 @@ def cases_of(path: Path, domain: Domain, as_of: date, audience: str) -> Iterator
         yield {
             "id": name,
             "tags": [ANNOTATE],
-            "ticket": _ticket(raw, where),
+            "ticket": _ticket(raw, where, scrub),
             "customer": {slot: str(raw[slot]) for slot in domain.slots if raw.get(slot)},
             "audiences": [audience],
             "as_of": str(raw.get("as_of") or as_of.isoformat()),
@@ -47,8 +48,9 @@ def cases_of(path: Path, domain: Domain, as_of: date, audience: str) -> Iterator
         }
 
 
-def _ticket(raw: dict[str, Any], where: str) -> dict[str, str]:
-    told = {name: scrub(str(raw[name])) for name in _DRAWN_FROM if raw.get(name)}
+def _ticket(raw: dict[str, Any], where: str, scrub: Scrubber) -> dict[str, str]:
+    named = [name for name in _DRAWN_FROM if raw.get(name)]
+    told = dict(zip(named, scrub([str(raw[name]) for name in named]), strict=True))
     body = told.pop("body", "") or told.pop("text", "")
     told.pop("text", None)
     if not body.strip():

@@ -138,7 +138,7 @@ class Pipelines:
     @cached_property
     def _split(self) -> rows.Split:
         tickets = self.domain.folder / "tickets" / "train.jsonl"
-        return rows.split(rows.load(tickets, self.domain.label_names))
+        return rows.split(rows.load(tickets, self.domain.label_names, self.services.pipeline.scrub))
 
     @cached_property
     def _embed(self) -> Embed:

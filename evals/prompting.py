@@ -14,11 +14,12 @@ import numpy as np
 from adapters.baselines import Embed
 from adapters.data.rows import Row
 from adapters.prompted import Examples, Prompted, taxonomy
+from adapters.scrub import Scrubber
 from adapters.structured import Structured
 from domains.spec import Domain, Unavailable
 from evals.cases import Case
 from service.reply import RespondRequest
-from service.ticket import scrub
+from service.ticket import scrubbed
 
 _SHOWN = 3  # labelled tickets before the one that is asked about
 _LONGEST = 400  # characters of an example
@@ -77,17 +78,21 @@ class Format:
 
 
 def measured(
-    domain: Domain, chat: Structured, cases: Sequence[Case], track: Callable[[Sequence[str]], Iterator[str]]
+    domain: Domain,
+    chat: Structured,
+    cases: Sequence[Case],
+    scrub: Scrubber,
+    track: Callable[[Sequence[str]], Iterator[str]],
 ) -> tuple[Format, ...]:
     """Label the same cases under every format; a call that fails is wrong in all its labels."""
-    return tuple(_measured(name, Prompted(domain, chat, FORMATS[name]), cases) for name in track(list(FORMATS)))
+    return tuple(_measured(name, Prompted(domain, chat, FORMATS[name]), cases, scrub) for name in track(list(FORMATS)))
 
 
-def _measured(name: str, prompted: Prompted, cases: Sequence[Case]) -> Format:
+def _measured(name: str, prompted: Prompted, cases: Sequence[Case], scrub: Scrubber) -> Format:
     right = []
     for case in cases:
         try:
-            labels = prompted.label(scrub(RespondRequest(ticket=case.ticket).as_ticket()).model_text)
+            labels = prompted.label(scrubbed(RespondRequest(ticket=case.ticket).as_ticket(), scrub).model_text)
         except Unavailable:
             labels = {}
         right += [field in labels and labels[field].value == value for field, value in case.expect.labels.items()]

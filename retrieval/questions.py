@@ -1,14 +1,13 @@
 """From a message to the questions in it, each with what else helps to find its answer.
 
-A `Finder` marks the questions, see `adapters.question_tagger`. This module contains no language-specific words.
+A `Finder` marks the questions, see `adapters.message_tagger`. This module contains no language-specific words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from retrieval.lexical import tokens
 from retrieval.sentences import sentence_spans
@@ -21,19 +20,7 @@ _SHORT = 30  # words of a message that may be no more than thanks, or a detail
 _LEANS = 3  # a question with fewer words that carry meaning needs what was asked before it ("and for two?")
 
 Span = tuple[int, int]  # start and end in a text, end exclusive
-
-
-class Finder(Protocol):
-    """Says where a text asks."""
-
-    @property
-    def name(self) -> str:
-        """As it is in a reply's provenance."""
-        ...
-
-    def __call__(self, text: str) -> Sequence[Span]:
-        """The pieces of a text that ask for something, in their order."""
-        ...
+Finder = Callable[[str], Sequence[Span]]  # the pieces of a text that ask for something, in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +66,6 @@ def enquire(find: Finder, subject: str, body: str, thread: Sequence[str] = (), c
     head = " ".join(f"{subject}. {body}".strip(". ").split()[:_MAX_WORDS])
     context = " ".join(thread[-2:])[-_LONGEST:] if short else ""
     return Enquiry(questions=(Question(head, context),) if head else ())
-
-
-class QuestionMarks:
-    """Finds sentences that end in a question mark: for encoders that no tagger was trained on."""
-
-    name = "question marks"
-
-    def __call__(self, text: str) -> list[Span]:
-        return [(start, end) for start, end in sentence_spans(text) if text[start:end].endswith("?")]
 
 
 def _in_context(body: str, asked: Sequence[Span], number: int, subject: str, thread: Sequence[str]) -> Question:

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.live import Live, Pinned
+from adapters.message_tagger import MessageTagger
 from adapters.prompted import Prompted
-from adapters.question_tagger import QuestionTagger, is_trained_for
 from adapters.readers import calibrated, scorer_of
 from adapters.registry import Registry
 from adapters.shadow import Shadow
@@ -27,7 +27,6 @@ from retrieval.dense import DenseIndex
 from retrieval.evidence import Selector
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
-from retrieval.questions import QuestionMarks
 from retrieval.readings import Readings
 from retrieval.retriever import Retriever
 from service.chat_composer import ChatComposer
@@ -116,8 +115,9 @@ def build(
     live = Live(registry, encoder, domain, prompted)
     audit, journal, metrics = Audit(engine), Journal(engine), Metrics()
     keys = Keys(engine, domain, audit)
+    tagger = MessageTagger(encoder)
     rules = Rules(settings.review_sample, settings.review_unsure, settings.review_twice)
-    reviews = Reviews(engine, domain, journal, rules)
+    reviews = Reviews(engine, domain, journal, rules, tagger.scrub)
     shadow = Shadow(
         engine,
         registry,
@@ -134,7 +134,7 @@ def build(
         catalog=catalog,
         retriever=retriever,
         selector=Selector(domain, retriever, Readings(engine, reader)),
-        find_questions=QuestionTagger(encoder) if is_trained_for(encoder) else QuestionMarks(),
+        tagger=tagger,
         labelling=pinned or live,
         shadow=shadow,
         extractive=ExtractiveComposer(domain),

@@ -127,16 +127,17 @@ class Layout:
         unanswered = [_told(f) for f, units in stated if not units and not f.ask and not f.unclear]
         ask = [self._domain.slots[slot].ask for f in findings for slot in f.ask]
         ask += [self._domain.dates.ask for f in findings if f.unclear]
-        text = self._render(decision.format, parts, unanswered, list(dict.fromkeys(ask)))
+        text = self._render(decision, parts, unanswered, list(dict.fromkeys(ask)))
         dates = tuple(part.when for part in parts if part.when)
         return Draft(decision.format, text, tuple(claims), tuple(citations), dates)
 
     def _when(self, finding: Finding) -> str:
         return finding.period.shown(self._domain.languages[0]) if finding.period else ""
 
-    def _render(self, form: str, parts: Sequence[_Part], unanswered: Sequence[str], ask: Sequence[str]) -> str:
-        template = _environment(self._domain.folder / "formats").get_template(f"{form}.j2")
-        text = template.render(parts=parts, unanswered=unanswered, ask=ask)
+    def _render(self, decision: Decision, parts: Sequence[_Part], unanswered: Sequence[str], ask: Sequence[str]) -> str:
+        template = _environment(self._domain.folder / "formats").get_template(f"{decision.format}.j2")
+        labels = {name: decision.labels.get(name, "") for name in self._domain.fields}  # empty: it abstains
+        text = template.render(parts=parts, unanswered=unanswered, ask=ask, labels=labels)
         return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 

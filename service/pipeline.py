@@ -16,6 +16,8 @@ from ulid import ULID
 
 from adapters.classifier import Classifier, Labels
 from adapters.live import Source
+from adapters.message_tagger import MessageTagger
+from adapters.scrub import Scrubber
 from adapters.shadow import Seen, Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
@@ -23,7 +25,7 @@ from retrieval.dates import asked_about, leans_on_date
 from retrieval.evidence import Evidence, Finding, Selector
 from retrieval.injection import commands_in
 from retrieval.instants import now, parse_instant, show_instant
-from retrieval.questions import Enquiry, Finder, Question, enquire
+from retrieval.questions import Enquiry, Question, enquire
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
 from retrieval.versions import View
@@ -49,7 +51,7 @@ from service.reply import (
     route_out,
 )
 from service.route import Decision, Options, Route, decide, plan, wants_labels
-from service.ticket import Ticket, scrub
+from service.ticket import Ticket, scrubbed
 from service.verify import verify
 from service.watching.metrics import Metrics
 
@@ -91,7 +93,7 @@ class Pipeline:
     catalog: Catalog
     retriever: Retriever
     selector: Selector
-    find_questions: Finder
+    tagger: MessageTagger
     labelling: Source
     shadow: Shadow
     extractive: Composer
@@ -100,6 +102,11 @@ class Pipeline:
     journal: Journal
     reviews: Reviews
     metrics: Metrics
+
+    @property
+    def scrub(self) -> Scrubber:
+        """Takes personal data out of texts."""
+        return self.tagger.scrub
 
     def respond(self, request: RespondRequest, caller: Caller, deadline: float = math.inf) -> Reply:
         """One ticket to one verified reply, journalled.
@@ -144,7 +151,7 @@ class Pipeline:
 
     def triage(self, request: TriageRequest, caller: Caller) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
-        ticket = scrub(RespondRequest(ticket=request.ticket).as_ticket())
+        ticket = scrubbed(RespondRequest(ticket=request.ticket).as_ticket(), self.scrub)
         read = self.read_by(ticket, self.enquiry(ticket))
         classifier = self.labelling.answering(caller.key_id, ticket.model_text)
         labels = classifier.label(read)
@@ -194,7 +201,7 @@ class Pipeline:
         """The request, checked, with everything that it fixes: instant, view, classifier."""
         options = self._checked(request.options())
         moment, view = self.view(request.as_of, request.revision, caller)
-        ticket = scrub(request.as_ticket(), partial(self.retriever.lexical.knows, view))
+        ticket = scrubbed(request.as_ticket(), self.scrub, partial(self.retriever.lexical.knows, view))
         self._check_customer(ticket, view)
         classifier = self._classifier(options, caller, ticket)
         enquiry = self.enquiry(ticket)
@@ -202,7 +209,7 @@ class Pipeline:
 
     def enquiry(self, ticket: Ticket) -> Enquiry:
         """What a scrubbed ticket asks."""
-        found = enquire(self.find_questions, ticket.subject, ticket.body, ticket.earlier, self.domain.closing)
+        found = enquire(self.tagger.questions, ticket.subject, ticket.body, ticket.earlier, self.domain.closing)
         return replace(found, questions=tuple(replace(q, record=ticket.record) for q in found.questions))
 
     def _reading_for(self, audience: str, caller: Caller) -> Caller:
@@ -359,7 +366,7 @@ class Pipeline:
             adapters={
                 "labels": asked.classifier.id,
                 "evidence": self.selector.reader.fingerprint,
-                "questions": self.find_questions.name,
+                "messages": self.tagger.name,
             },
             base_model=asked.classifier.base_model,
             dataset=asked.classifier.dataset,

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from domains.spec import Domain
@@ -72,6 +73,7 @@ class Decision:
     action: Action
     reason_code: Reason
     format: str
+    labels: Mapping[str, str] = field(default_factory=dict)  # those that are given, for the templates
 
 
 def wants_labels(options: Options) -> bool:
@@ -98,12 +100,17 @@ def plan(
     if refusal:
         return Route(labels is not None, False, form, (), refusal)
     found = enquiry.questions if _words(ticket) and asked != "nothing" else ()
-    likely = None if form or labels is None else _likely(labels, domain)
+    likely = None if form or labels is None else _likely(labels, enquiry, domain)
     return Route(labels is not None, True, form, found, _why_facts(labels, form, options), likely)
 
 
 def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
     """Decide the action once the evidence is known; `None` means that no facts were asked."""
+    given = {name: label.value for name, label in (labels or {}).items() if not label.abstained}
+    return replace(_decided(route, labels, evidence, domain), labels=given)
+
+
+def _decided(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
     if form := _for_a_person(route, labels, evidence, domain):
         return Decision("handoff", "policy_requires_human", form)
     if evidence is None:
@@ -146,10 +153,15 @@ def _format(labels: Labels | None, domain: Domain) -> str | None:
     return domain.format_of(labels["next_action"].value)
 
 
-def _likely(labels: Labels, domain: Domain) -> str | None:
-    """The format of a next action that abstains, where `needs_facts` does not and agrees that it states none."""
+def _likely(labels: Labels, enquiry: Enquiry, domain: Domain) -> str | None:
+    """The format of a next action that abstains, where `needs_facts` does not and agrees that it states none.
+
+    To a message that asks something, "nothing more is needed" is said on a label that is given, or not at all.
+    """
     action, need = labels["next_action"], labels["needs_facts"]
     form = domain.format_of(action.value)
+    if enquiry.asks and _without_facts_does(form, "answer", domain):
+        return None
     agreed = need.value == "no_facts" and not need.abstained and domain.formats[form].facts == "none"
     return form if agreed and action.confidence >= _AGREED and not action.out_of_scope else None
 

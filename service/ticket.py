@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from adapters.data.rows import model_text
-from adapters.scrub import scrub as scrub_text
+from adapters.scrub import Scrubber
 from retrieval.own_words import plain_text, without_quoted
 from retrieval.sentences import sentence_spans
 
@@ -71,16 +71,14 @@ def own_part(message: str) -> str:
     return "".join(kept).strip() or message
 
 
-def scrub(ticket: Ticket, is_known: Callable[[str], bool] = lambda _: False) -> Ticket:
-    """The ticket without personal data and without characters that no reader sees; see `adapters.scrub.scrub`."""
-    return replace(
-        ticket,
-        subject=_clean(ticket.subject, is_known),
-        body=_clean(ticket.body, is_known),
-        thread=tuple(replace(m, text=_clean(m.text, is_known)) for m in ticket.thread),
-    )
+def scrubbed(ticket: Ticket, scrub: Scrubber, is_known: Callable[[str], bool] = lambda _: False) -> Ticket:
+    """The ticket without personal data and without characters that no reader sees; see `adapters.scrub.Scrubber`."""
+    texts = [ticket.subject, ticket.body, *(m.text for m in ticket.thread), *ticket.customer.values()]
+    subject, body, *more = (text.strip() for text in scrub([_visible(text) for text in texts], is_known))
+    thread = tuple(replace(m, text=text) for m, text in zip(ticket.thread, more, strict=False))
+    customer = dict(zip(ticket.customer, more[len(thread) :], strict=True))
+    return replace(ticket, subject=subject, body=body, thread=thread, customer=customer)
 
 
-def _clean(text: str, is_known: Callable[[str], bool]) -> str:
-    visible = "".join(c for c in unicodedata.normalize("NFC", text) if c in "\n\t" or unicodedata.category(c)[0] != "C")
-    return scrub_text(visible, is_known).strip()
+def _visible(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFC", text) if c in "\n\t" or unicodedata.category(c)[0] != "C")

@@ -10,6 +10,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from adapters.encoder import Encoder
+from adapters.message_tagger import MessageTagger
 from adapters.readers import Bare, Calibrated, ScoreCalibration
 from domains.spec import Domain, load_domain
 from service.build import Services, build
@@ -41,6 +42,11 @@ def domain() -> Domain:
 @pytest.fixture(scope="session")
 def encoder(domain) -> Encoder:
     return Encoder(domain.encoder)
+
+
+@pytest.fixture(scope="session")
+def tagger(encoder) -> MessageTagger:
+    return MessageTagger(encoder)
 
 
 @pytest.fixture(scope="session")

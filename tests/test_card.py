@@ -21,14 +21,14 @@ def classifier(encoder, domain):
     return AdapterClassifier(encoder, domain.folder / "adapter", domain)
 
 
-def test_a_card_tells_figures_slices_agreement_and_personal_data(classifier, encoder, domain, tmp_path):
+def test_a_card_tells_figures_slices_agreement_and_personal_data(classifier, encoder, domain, tagger, tmp_path):
     tickets = domain.folder / "tickets"
-    every = rows.split(rows.load(tickets / "train.jsonl", domain.label_names))
+    every = rows.split(rows.read(tickets / "train.jsonl", domain.label_names))
     split = rows.Split(every.train[:_FEW], every.validation[:_FEW], every.calibration[:_FEW])
     figures = evaluate(classifier, encoder, split, split.calibration)
     grounds = Grounds(
         agreement(annotator_pairs(annotated(tickets, domain.label_names)), domain.label_names, domain.ordinal),
-        detection(tickets / "personal.jsonl", tickets / "train.jsonl", "test"),
+        detection(tickets / "personal.jsonl", tickets / "train.jsonl", "test", tagger.scrub),
     )
     write_card(tmp_path, domain, figures, grounds, {"id": classifier.id})
     card = json.loads((tmp_path / "card.json").read_text("utf-8"))

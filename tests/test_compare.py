@@ -147,7 +147,7 @@ def test_misspelling_keeps_words_and_is_always_the_same():
     assert all(sorted(one) == sorted(text) for one in told)
 
 
-def test_a_constant_answer_is_consistent_and_does_not_win(domain):
+def test_a_constant_answer_is_consistent_and_does_not_win(domain, tagger):
     class Constant:
         id = base_model = dataset = "constant"
 
@@ -157,7 +157,7 @@ def test_a_constant_answer_is_consistent_and_does_not_win(domain):
             return [{n: Label(f.names[0], 1.0, False, ()) for n, f in domain.fields.items()} for _ in texts]
 
     cases = load(domain, "dev")
-    found = consistency.measure(Constant(), cases, consistency.load(domain))
+    found = consistency.measure(Constant(), cases, consistency.load(domain), tagger.scrub)
     assert found.decisions > 100
     assert found.in_all < 0.5
     assert found.in_all == found.as_written == found.paraphrased
@@ -310,10 +310,10 @@ def test_past_tickets_become_cases_to_annotate(tmp_path, domain):
         ("name\nx\n", "no text"),
     ],
 )
-def test_a_table_that_is_no_table_of_tickets_is_refused(tmp_path, domain, text, told):
+def test_a_table_that_is_no_table_of_tickets_is_refused(tmp_path, domain, tagger, text, told):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InvalidInput, match=told):
-        list(cases_of(tmp_path / "t.csv", domain, date(2026, 11, 20), "public"))
+        list(cases_of(tmp_path / "t.csv", domain, date(2026, 11, 20), "public", tagger.scrub))
 
 
 class Opinions(Said):
@@ -343,17 +343,17 @@ def test_a_judge_who_looks_at_the_order_alone_has_no_opinion(domain):
     assert opinion(domain, "nonsense").failed == 2
 
 
-def test_prompts_are_measured_under_every_format(domain):
+def test_prompts_are_measured_under_every_format(domain, tagger):
     labels = {name: field.names[0] for name, field in domain.fields.items()}
     labels["queue"] = "sales"
     cases = [Case.model_validate(PRICE)]
     model = Said(text=json.dumps(labels))
-    found = measured(domain, Structured(model, "fake"), cases, iter)
+    found = measured(domain, Structured(model, "fake"), cases, tagger.scrub, iter)
     assert [f.name for f in found] == list(FORMATS)
     assert len({str(messages[0].content) for messages, _ in model.asked}) == 5
     right = [labels[field] == value for field, value in cases[0].expect.labels.items()]
     assert {f.right for f in found} == {sum(right) / len(right)}
-    broken = measured(domain, Structured(Said(text="nonsense"), "fake"), cases, iter)
+    broken = measured(domain, Structured(Said(text="nonsense"), "fake"), cases, tagger.scrub, iter)
     assert {f.right for f in broken} == {0.0}
 
 

@@ -27,14 +27,14 @@ def embed(encoder):
     return cache_by_text(lambda texts: encoder.unit(texts, bulk=True))
 
 
-def checked(name, embed):
+def checked(name, embed, tagger):
     found = sourced(SETS / f"{name}.jsonl", None, "own")
-    return examine(found, taxonomy(found), embed)
+    return examine(found, taxonomy(found), embed, tagger.scrub)
 
 
 @pytest.mark.parametrize("move", ["prompt", "retrieve", "redesign"])
-def test_readiness_says_no_with_evidence(move, embed):
-    found = assess(checked(move, embed))
+def test_readiness_says_no_with_evidence(move, embed, tagger):
+    found = assess(checked(move, embed, tagger))
     assert found.move == move
     assert len(found.answers) == 8
     assert not all(a.ready for a in found.answers)
@@ -42,17 +42,17 @@ def test_readiness_says_no_with_evidence(move, embed):
 
 
 @pytest.mark.slow
-def test_the_shipped_tickets_are_ready_to_tune(domain, embed):
+def test_the_shipped_tickets_are_ready_to_tune(domain, embed, tagger):
     rows = annotated(domain.folder / "tickets", domain.label_names)
-    found = examine(rows, domain.label_names, embed)
+    found = examine(rows, domain.label_names, embed, tagger.scrub)
     assert assess(found).move == "tune"
     assert not any(found.findings.leaks.values())
     recommended = {"recommended": "both joined + logistic regression", "command": "formfact bench classify"}
     assert "both joined" in assess(found, recommended).why
 
 
-def test_the_same_rows_give_the_same_sealed_folder(tmp_path, embed):
-    found = checked("prompt", embed)
+def test_the_same_rows_give_the_same_sealed_folder(tmp_path, embed, tagger):
+    found = checked("prompt", embed, tagger)
     first, second = (write(found, "gym", tmp_path, markdown(found, "gym")) for _ in range(2))
     assert first == second
     manifest = json.loads((first / "dataset.json").read_text())
@@ -65,8 +65,8 @@ def test_the_same_rows_give_the_same_sealed_folder(tmp_path, embed):
     assert [p.name for p in tmp_path.iterdir()] == [first.name], "nothing is left beside it"
 
 
-def test_facts_in_targets_fail_the_build(tmp_path, embed):
-    found = checked("retrieve", embed)
+def test_facts_in_targets_fail_the_build(tmp_path, embed, tagger):
+    found = checked("retrieve", embed, tagger)
     with pytest.raises(InvalidInput, match="training targets state facts"):
         write(found, "gym", tmp_path, "")
     assert list(tmp_path.iterdir()) == []
@@ -139,7 +139,7 @@ def test_a_bad_row_is_refused_by_line(tmp_path, change, reason):
     assert "t.jsonl:13" in str(raised.value)
 
 
-def test_other_bad_sources_are_refused(tmp_path, embed):
+def test_other_bad_sources_are_refused(tmp_path, embed, tagger):
     with pytest.raises(InvalidInput, match="by what right"):
         sourced(lines(tmp_path / "t.jsonl", *GOOD), None, "")
     with pytest.raises(InvalidInput, match="one label only"):
@@ -151,11 +151,11 @@ def test_other_bad_sources_are_refused(tmp_path, embed):
     contrary = {**GOOD[0], "id": "z", "text": GOOD[0]["text"].upper(), "labels": {"kind": "b"}}
     found = sourced(lines(tmp_path / "t.jsonl", *GOOD, contrary), None, "own")
     with pytest.raises(InvalidInput, match="same text with different labels"):
-        examine(found, taxonomy(found), embed)
+        examine(found, taxonomy(found), embed, tagger.scrub)
     alone = {"id": "z", "text": "something else entirely", "labels": {"kind": "c"}}
     found = sourced(lines(tmp_path / "t.jsonl", *GOOD, alone), None, "own")
     with pytest.raises(InvalidInput, match="kind: c"):
-        examine(found, taxonomy(found), embed)
+        examine(found, taxonomy(found), embed, tagger.scrub)
 
 
 def test_a_csv_is_read_as_json_lines_are(tmp_path):

@@ -38,7 +38,7 @@ def test_peft_opens_what_was_exported_and_computes_the_same(tmp_path, encoder, s
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the ONNX exporter
 def test_int8_loses_little(tmp_path, domain, encoder, shipped):
-    some = rows.split(rows.load(domain.folder / "tickets" / "train.jsonl", domain.label_names)).calibration
+    some = rows.split(rows.read(domain.folder / "tickets" / "train.jsonl", domain.label_names)).calibration
     loss = to_onnx(shipped, encoder, some, tmp_path / "out")
     assert loss.least_cosine > 0.85
     assert all(abs(loss.accuracy[f] - loss.accuracy_int8[f]) < 0.05 for f in domain.fields)

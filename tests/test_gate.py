@@ -65,7 +65,7 @@ def test_the_shipped_adapter_passes_on_the_development_cases(services, domain):
 
 @pytest.mark.slow
 def test_an_adapter_that_learnt_shuffled_labels_does_not_pass(services, domain, tmp_path):
-    learnt = rows.load(domain.folder / "tickets" / "train.jsonl", domain.label_names)
+    learnt = rows.read(domain.folder / "tickets" / "train.jsonl", domain.label_names)
     labels = [row.labels for row in learnt]
     random.Random(0).shuffle(labels)
     shuffled = rows.split([replace(row, labels=other) for row, other in zip(learnt, labels, strict=True)])

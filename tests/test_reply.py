@@ -85,7 +85,7 @@ def test_what_is_needed_for_the_rest_is_asked_for(domain):
     rest = Finding(Question("How many guests?"), (), 0.9, ask=("plan",))
     text = compose(domain, Finding(Question("How much?"), (SENTENCE,), 0.9), rest).text
     assert "To answer the rest we need to know which plan you are on." in text
-    assert "no documented answer" not in text
+    assert "A colleague will answer" not in text
 
 
 def test_of_columns_that_share_words_with_the_question_those_that_share_most_are_given(domain):
@@ -107,7 +107,7 @@ def test_two_questions_get_two_cited_answers_and_an_open_one_is_named(domain):
     findings = [Finding(Question(q), u, 0.9) for q, u in (("Vault?", (SENTENCE,)), ("Team?", (ROW,)), ("Moon?", ()))]
     draft = compose(domain, *findings)
     assert draft.text.index("“Vault?”") < draft.text.index("41 EUR") < draft.text.index("“Team?”")
-    assert "no documented answer to “Moon?”" in draft.text
+    assert "A colleague will answer this in person: “Moon?”" in draft.text
     assert problems(draft) == []
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.scrub import scrub
 from retrieval.injection import commands_in
 from service.language import foreign
-from service.ticket import Message, Ticket
-from service.ticket import scrub as scrub_ticket
+from service.ticket import Message, Ticket, scrubbed
 
 
 @pytest.mark.parametrize(
@@ -22,17 +20,20 @@ from service.ticket import scrub as scrub_ticket
         ("error 0x80 in version 10.0.19045.3803", "error 0x80 in version 10.0.19045.3803"),
     ],
 )
-def test_personal_data_leaves_and_figures_stay(text, expected):
-    assert scrub(text) == expected
-    assert scrub(expected) == expected, "scrubbing twice changes nothing"
+def test_personal_data_leaves_and_figures_stay(tagger, text, expected):
+    assert tagger.scrub([text]) == [expected]
+    assert tagger.scrub([expected]) == [expected], "scrubbing twice changes nothing"
 
 
-def test_a_whole_ticket_is_scrubbed_and_unseen_characters_go():
+def test_a_whole_ticket_is_scrubbed_and_unseen_characters_go(tagger):
     ticket = Ticket(
-        "a\u200bb\x00\u202e me@x.example", "re: me@x.example", thread=(Message("customer", "me@x.example"),)
+        "a\u200bb\x00\u202e me@x.example",
+        "re: me@x.example",
+        thread=(Message("customer", "me@x.example"),),
+        customer={"plan": "of me@x.example"},
     )
-    clean = scrub_ticket(ticket)
-    assert "me@x.example" not in clean.model_text + clean.everything
+    clean = scrubbed(ticket, tagger.scrub)
+    assert "me@x.example" not in clean.model_text + clean.everything + clean.record
     assert clean.body == "ab <EMAIL>"
 
 

@@ -17,9 +17,10 @@ from typing import Any
 from adapters.data.facts import facts_in
 from adapters.data.leakage import Embed, alike, grouped, normal, refuse_contradictions
 from adapters.data.quality import Agreement, Slice, agreement, balance, cross_predicted, doubtful, slices
-from adapters.data.rows import Fields, share_of, targets
+from adapters.data.rows import Fields, scrubbed, share_of, targets
 from adapters.data.sources import Sourced, annotator_pairs
 from adapters.folders import need_room, whole
+from adapters.scrub import Scrubber
 from domains.seal import fingerprint, seal
 from domains.spec import InvalidInput
 
@@ -56,12 +57,16 @@ class Checked:
     findings: Findings
 
 
-def examine(rows: Sequence[Sourced], fields: Fields, embed: Embed, ordinal: frozenset[str] = frozenset()) -> Checked:
-    """Check rows, put what is alike into one group, and set a fifth of the groups aside.
+def examine(
+    rows: Sequence[Sourced], fields: Fields, embed: Embed, scrub: Scrubber, ordinal: frozenset[str] = frozenset()
+) -> Checked:
+    """Take personal data out of rows, check them, put what is alike into one group, and set a fifth of these aside.
 
     Raises:
         InvalidInput: a text stands twice with different labels, or a label has a single row.
     """
+    clean = scrubbed([s.row for s in rows], scrub)
+    rows = [replace(s, row=row) for s, row in zip(rows, clean, strict=True)]
     refuse_contradictions([s.row for s in rows], [s.source for s in rows])
     kept = _without_copies(rows)
     _refuse_scarce(kept, fields)
@@ -156,7 +161,7 @@ def _without_copies(rows: Sequence[Sourced]) -> tuple[Sourced, ...]:
 
 
 def _removed(rows: Sequence[Sourced]) -> dict[str, int]:
-    kinds = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "PERSON")
+    kinds = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "PERSON", "ADDRESS")
     return {kind: sum(s.row.text.count(f"<{kind}>") for s in rows) for kind in kinds}
 
 

@@ -52,17 +52,20 @@ def build(
 @app.command()
 def personal(
     domain: DomainName = "support",
-    part: Annotated[str, typer.Option(help="development, by which the rules were made, or test.")] = "test",
+    part: Annotated[str, typer.Option(help="development, by which rules were made once, or test.")] = "test",
 ) -> None:
     """Measure how well personal data is found, on tickets that were marked by reading.
 
     Example: `formfact data personal`
     """
     from adapters.data.personal import detection
+    from adapters.encoder import Encoder
+    from adapters.message_tagger import MessageTagger
 
-    tickets = load_domain(domain).folder / "tickets"
+    spec = load_domain(domain)
+    tickets, scrub = spec.folder / "tickets", MessageTagger(Encoder(spec.encoder)).scrub
     table = Table("kind", "found", "missed", "extra", "F2")
-    for kind, found in detection(tickets / "personal.jsonl", tickets / "train.jsonl", part).items():
+    for kind, found in detection(tickets / "personal.jsonl", tickets / "train.jsonl", part, scrub).items():
         table.add_row(kind, str(found.found), str(found.missed), str(found.extra), f"{found.f2:.3f}")
     Console().print(table)
 
@@ -95,16 +98,18 @@ def readiness(
 
 
 def _checked(paths: Sequence[Path] | None, spec: Domain, own_labels: bool, rights: str) -> Checked:
-    from adapters.base import SentenceBase, cache_by_text, features_under, unit
+    from adapters.base import cache_by_text
     from adapters.data.build import examine
     from adapters.data.sources import annotated, sourced, taxonomy
+    from adapters.encoder import Encoder
+    from adapters.message_tagger import MessageTagger
 
     fields = None if own_labels else spec.label_names
     if paths:
         rows = tuple(s for path in paths for s in sourced(path, fields, rights))
     else:
         rows = annotated(spec.folder / "tickets", spec.label_names)
-    base = SentenceBase(spec.encoder)
+    encoder = Encoder(spec.encoder)
     with Console(stderr=True).status("Checking"):
-        embed = cache_by_text(lambda texts: unit(features_under(base, base.network, texts, half=True)))
-        return examine(rows, fields or taxonomy(rows), embed, spec.ordinal)
+        embed, scrub = cache_by_text(lambda texts: encoder.unit(texts, bulk=True)), MessageTagger(encoder).scrub
+        return examine(rows, fields or taxonomy(rows), embed, scrub, spec.ordinal)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.data.rows import lines
-from adapters.scrub import personal
+from adapters.scrub import Scrubber
 
 ALL = "all"
 
@@ -28,20 +28,21 @@ class Detection:
         return weight / (weight + 4 * self.missed + self.extra) if weight else 0.0
 
 
-def detection(marked: Path, tickets: Path, part: str) -> dict[str, Detection]:
+def detection(marked: Path, tickets: Path, part: str, scrub: Scrubber) -> dict[str, Detection]:
     """Kind of personal data -> figures, and `all`.
 
     Args:
         marked: JSON lines with a ticket's `id`, its `part`, and `found`: pairs of kind and verbatim text.
         tickets: JSON lines of the tickets themselves.
-        part: `development`, by which the rules were made, or `test`.
+        part: `development`, by which rules were made once, or `test`.
+        scrub: finds personal data.
     """
     by_id = {raw["id"]: raw for _, raw in lines(tickets)}
     counts: dict[str, list[int]] = {ALL: [0, 0, 0]}
     for _, mark in lines(marked):
         if mark["part"] != part:
             continue
-        _count(counts, {(kind, text) for kind, text in mark["found"]}, _seen(by_id[mark["id"]]))
+        _count(counts, {(kind, text) for kind, text in mark["found"]}, _seen(by_id[mark["id"]], scrub))
     return {kind: Detection(*numbers) for kind, numbers in sorted(counts.items())}
 
 
@@ -62,6 +63,10 @@ def _overlaps(one: tuple[str, str], others: Iterable[tuple[str, str]]) -> bool:
     return any(kind == one[0] and (text in one[1] or one[1] in text) for kind, text in others)
 
 
-def _seen(raw: Mapping[str, Any]) -> set[tuple[str, str]]:
+def _seen(raw: Mapping[str, Any], scrub: Scrubber) -> set[tuple[str, str]]:
     texts = [raw.get("subject") or "", raw["body"], *(message["text"] for message in raw.get("thread") or ())]
-    return {(found.kind, text[found.start : found.end]) for text in texts for found in personal(text)}
+    return {
+        (one.kind, text[one.start : one.end])
+        for text, found in zip(texts, scrub.personal(texts), strict=True)
+        for one in found
+    }

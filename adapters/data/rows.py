@@ -15,14 +15,14 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from adapters.scrub import scrub
+from adapters.scrub import Scrubber
 from domains.seal import refuse_sealed
 from domains.spec import InvalidInput
 
@@ -61,19 +61,19 @@ def model_text(subject: str, body: str, thread: Sequence[str] = ()) -> str:
     return "\n".join(part for part in (subject.strip(), body.strip(), *earlier) if part)
 
 
-def load(path: Path, fields: Fields) -> tuple[Row, ...]:
-    """Read and check a file of tickets to learn from.
+def load(path: Path, fields: Fields, scrub: Scrubber) -> tuple[Row, ...]:
+    """Read and check a file of tickets to learn from, with personal data taken out as it is at the door.
 
     Raises:
         IntegrityError: the file is sealed; training never opens a holdout.
         InvalidInput: a line is no JSON, a text is empty, a label is unknown or missing, an id stands twice.
     """
     refuse_sealed(path)
-    return read(path, fields)
+    return scrubbed(read(path, fields), scrub)
 
 
 def read(path: Path, fields: Fields) -> tuple[Row, ...]:
-    """Read and check a file of tickets, whatever it is for; see `load`."""
+    """Read and check a file of tickets as they were written, whatever it is for; see `load`."""
     rows: dict[str, Row] = {}
     for where, raw in lines(path):
         row = row_of(raw, where)
@@ -84,6 +84,12 @@ def read(path: Path, fields: Fields) -> tuple[Row, ...]:
     if not rows:
         raise InvalidInput(f"{path}: there are no tickets in it.", "A data set needs rows.")
     return tuple(rows.values())
+
+
+def scrubbed(rows: Sequence[Row], scrub: Scrubber) -> tuple[Row, ...]:
+    """Rows without personal data, as tickets are once they are past the door."""
+    texts = scrub([row.text for row in rows], half=True)
+    return tuple(replace(row, text=text) for row, text in zip(rows, texts, strict=True))
 
 
 def lines(path: Path, shape: str = _SHAPE) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -111,7 +117,7 @@ def lines(path: Path, shape: str = _SHAPE) -> Iterable[tuple[str, dict[str, Any]
 
 
 def row_of(raw: Mapping[str, Any], where: str) -> Row:
-    """A row out of its JSON object, with personal data taken out as it is from requests at the door.
+    """A row out of its JSON object, as it was written; see `scrubbed`.
 
     Raises:
         InvalidInput: something is missing or of the wrong type.
@@ -121,7 +127,7 @@ def row_of(raw: Mapping[str, Any], where: str) -> Row:
         text = model_text(raw.get("subject") or "", raw.get("body") or raw.get("text") or "", thread)
         labels = {str(field): str(label) for field, label in dict(raw["labels"]).items()}
         facets = {key: str(raw.get(key) or "unknown") for key in FACETS}
-        return Row(str(raw["id"]), scrub(text), str(raw.get("group") or raw["id"]), labels, facets)
+        return Row(str(raw["id"]), text, str(raw.get("group") or raw["id"]), labels, facets)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(f"{where}: {error!r}", _SHAPE) from None
 

@@ -18,7 +18,7 @@ from retrieval.evidence import Selector
 from retrieval.instants import parse_instant
 from retrieval.readings import Reader
 from service.build import Services
-from service.ticket import scrub
+from service.ticket import scrubbed
 
 _DEPTHS = (1, 3, 5)
 
@@ -77,7 +77,7 @@ Track = Callable[[Sequence[Case]], Iterator[Case]]
 
 def _case(services: Services, selector: Selector, case: Case) -> _Asked:
     caller, pipeline = caller_of(services, case), services.pipeline
-    ticket = scrub(request_of(case, "hybrid").as_ticket())
+    ticket = scrubbed(request_of(case, "hybrid").as_ticket(), pipeline.scrub)
     view = services.catalog.view(caller.audiences, parse_instant(case.as_of, services.domain.zone))
     given = pipeline.given(ticket)
     ranked = [selector.units(asked, selector.hits(view, asked), given) for asked in pipeline.enquiry(ticket).questions]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.data.rows import lines, load, split
+from adapters.data import rows
 from domains.seal import fingerprint, refuse_sealed
 from domains.spec import Conflict, IntegrityError, load_domain
 from service.apart import apart
@@ -112,9 +112,9 @@ def unfitted(services: Services) -> dict[str, RespondRequest]:
     dataset = services.pipeline.labelling.current().dataset
     if fingerprint(path) != dataset:
         raise Conflict(f"{path.name} is {fingerprint(path)}; the adapter was trained on {dataset}.", "Train anew.")
-    parts = split(load(path, services.domain.label_names))
+    parts = rows.split(rows.read(path, services.domain.label_names))
     wanted = {row.id for row in (*parts.validation, *parts.calibration)}
-    return {raw["id"]: _request(raw) for _, raw in lines(path) if raw["id"] in wanted}
+    return {raw["id"]: _request(raw) for _, raw in rows.lines(path) if raw["id"] in wanted}
 
 
 def write(folder: Path, reference: Reference) -> None:

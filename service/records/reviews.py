@@ -16,7 +16,7 @@ from ulid import ULID
 
 from adapters.data.quality import Agreement, agreement
 from adapters.data.rows import share_of
-from adapters.scrub import scrub
+from adapters.scrub import Scrubber
 from domains.spec import Conflict, Domain, InvalidInput, NotFound
 from retrieval.instants import now
 from retrieval.recorder import writing
@@ -85,8 +85,9 @@ class Review:
 class Reviews:
     """Fills, shows and works off the queue."""
 
-    def __init__(self, engine: Engine, domain: Domain, journal: Journal, rules: Rules) -> None:
+    def __init__(self, engine: Engine, domain: Domain, journal: Journal, rules: Rules, scrub: Scrubber) -> None:
         self._engine, self._domain, self._journal, self._rules = engine, domain, journal, rules
+        self._scrub = scrub
 
     def consider(self, tx: Connection, record: Record) -> None:
         """Put a request into the queue, in the transaction of its record, if its reply or the sample asks for it."""
@@ -114,7 +115,7 @@ class Reviews:
         self._journal.asked_by(caller, request_id, tx)
         made = str(ULID())
         told = {"id": made, "request_id": request_id, "at": now(), "key_id": caller.key_id}
-        tx.execute(feedback.insert(), told | {"helpful": helpful, "comment": scrub(comment)})
+        tx.execute(feedback.insert(), told | {"helpful": helpful, "comment": self._scrub([comment])[0]})
         if not helpful:
             self.ask(tx, request_id, "thumbs_down")
         return made
@@ -155,7 +156,7 @@ class Reviews:
         if any(one.reviewer == caller.key_id for one in review.judged):
             raise Conflict(*_JUDGED)
         given = {name: label["value"] for name, label in (review.record.reply["labels"] or {}).items()}
-        full = Judgement(given | dict(said.labels), said.answer_right, scrub(said.comment))
+        full = Judgement(given | dict(said.labels), said.answer_right, self._scrub([said.comment])[0])
         row = {"review_id": review_id, "reviewer": caller.key_id, "at": now(), "labels": full.labels}
         with writing(self._engine) as tx:
             try:
