@@ -20,7 +20,11 @@ _UNANSWERABLE = 2.0
 
 
 def calibrate(
-    scorer: Scorer, shelves: Sequence[Judged], risk: float, progress: Callable[[str, float], None]
+    scorer: Scorer,
+    shelves: Sequence[Judged],
+    risk: float,
+    risk_unlabelled: float,
+    progress: Callable[[str, float], None],
 ) -> ScoreCalibration:
     """Fit how probable it is that the best text answers, and from which probability on it may be told.
 
@@ -32,6 +36,7 @@ def calibrate(
         scorer: what is calibrated.
         shelves: questions and texts.
         risk: share of wrong answers that is accepted among those given, 0..1.
+        risk_unlabelled: the same where the next action abstains.
         progress: told what is being done and the share that is done.
 
     Raises:
@@ -53,9 +58,12 @@ def calibrate(
         raise InvalidInput(f"{len(seen)} questions were kept from training, {sum(right)} answered right.", _MORE)
     fitted = LogisticRegression(C=1e6).fit(seen, right, sample_weight=weights)
     probability = fitted.predict_proba(seen)[:, 1:].astype(np.float32)
-    sufficient = threshold(probability, np.where(right, 0, 1), risk)  # above 1 where nothing is sure enough
+    sufficient, unlabelled = (  # above 1 where nothing is sure enough
+        threshold(probability, np.where(right, 0, 1), accepted) for accepted in (risk, min(risk, risk_unlabelled))
+    )
     slope, mass = (round(float(w), 4) for w in fitted.coef_[0])
-    return ScoreCalibration(slope, round(float(fitted.intercept_[0]), 4), sufficient, risk, len(seen), mass)
+    intercept = round(float(fitted.intercept_[0]), 4)
+    return ScoreCalibration(slope, intercept, sufficient, risk, len(seen), mass, unlabelled)
 
 
 _MORE = f"A tenth of the questions is kept; {_FEWEST} of them are needed, answerable and not."

@@ -42,6 +42,7 @@ class ScoreCalibration:
     risk: float  # the share of wrong answers among those given for which `sufficient` was set
     questions: int  # by which it was fitted
     mass: float = 0.0  # slope of the mass of all scores; below 0
+    sufficient_unlabelled: float = 0.0  # as `sufficient`, where the next action abstains
 
     def probability(self, scores: Features, groups: Sequence[Hashable] = ()) -> Features:
         """0..1, of each text that was scored for one question: (texts,); for `groups` see `mass_of`."""
@@ -180,6 +181,11 @@ class Calibrated:
     def sufficient(self) -> float:
         """The probability from which on a text answers, 0..1."""
         return self.calibration.sufficient
+
+    @property
+    def sufficient_unlabelled(self) -> float:
+        """The same where no label says what the customer wants, 0..1."""
+        return max(self.calibration.sufficient, self.calibration.sufficient_unlabelled)
 
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
         """What is kept of texts, so that a question need not wait for it."""

@@ -213,6 +213,7 @@ class Domain(_Frozen):
     dates: Dates = Dates()
     closing: tuple[str, ...] = ()  # words that close a ticket, in a short message that asks nothing
     evidence_risk: float = Field(0.3, gt=0, lt=1)  # share of answers that may be wrong, to questions written to be hard
+    evidence_risk_unlabelled: float = Field(0.2, gt=0, lt=1)  # the same where the next action abstains
     fields: dict[str, LabelField]
     formats: dict[str, ReplyFormat]
     sentences: tuple[str, ...] = ()  # how table rows are told: `{Plan} costs {Price}`, with the names of columns

@@ -26,7 +26,7 @@ class OracleSelector(Selector):
         self._catalog, self._case = catalog, case
         self._asked: Question | None = None
 
-    def select(self, view: View, question: Question, given: Slots) -> Finding:
+    def select(self, view: View, question: Question, given: Slots, sufficient: float | None = None) -> Finding:
         """See `Selector.select`."""
         if self._asked not in (None, question):
             return Finding(question, (), 0.0)

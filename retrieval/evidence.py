@@ -80,10 +80,17 @@ class Selector:
         """Judges which units answer."""
         return self.readings.reader
 
-    def select(self, view: View, question: Question, given: Slots) -> Finding:
-        """What answers a question among what the caller may read; `given` is what ticket and context say of slots."""
-        hits = self.hits(view, question)
-        return replace(self._found(question, hits, given), hits=hits)
+    def select(self, view: View, question: Question, given: Slots, sufficient: float | None = None) -> Finding:
+        """What answers a question among what the caller may read.
+
+        Args:
+            view: what the caller may read.
+            question: what is asked.
+            given: what ticket and context say of slots.
+            sufficient: the probability from which on a unit answers, 0..1; None: the reader's.
+        """
+        hits, least = self.hits(view, question), self.reader.sufficient if sufficient is None else sufficient
+        return replace(self._found(question, hits, given, least), hits=hits)
 
     def hits(self, view: View, question: Question) -> tuple[Hit, ...]:
         """The passages whose units are looked at."""
@@ -113,21 +120,21 @@ class Selector:
         judged = [replace(unit, score=round(float(score), 4)) for unit, score in zip(units, scores, strict=True)]
         return sorted(judged, key=lambda u: (-u.score, -u.version.precedence, u.version.doc_id, u.start))
 
-    def _found(self, asked: Question, hits: Sequence[Hit], given: Slots) -> Finding:
+    def _found(self, asked: Question, hits: Sequence[Hit], given: Slots, least: float) -> Finding:
         ranked, wanted = self._ranked(asked, hits, given)
         score = ranked[0].score if ranked else 0.0
-        if score < self.reader.sufficient:
+        if score < least:
             return Finding(asked, (), score)
         left = settled(ranked, score - _near(score, _RIVAL), self._alike)
         if len(left) < len(ranked):  # what was dropped is no rival any more
             left = self._judged(asked, left)
-        if left[0].score < self.reader.sufficient:  # what contradicts the best need not answer
+        if left[0].score < least:  # what contradicts the best need not answer
             return Finding(asked, (), left[0].score)
         if conflict := self._contradiction(left):
             return Finding(asked, (), score, conflict=in_full(conflict))
-        return self._rows(asked, left, wanted) if left[0].is_row else self._prose(asked, left)
+        return self._rows(asked, left, wanted, least) if left[0].is_row else self._prose(asked, left, least)
 
-    def _rows(self, asked: Question, ranked: Sequence[Unit], wanted: Slots) -> Finding:
+    def _rows(self, asked: Question, ranked: Sequence[Unit], wanted: Slots, least: float) -> Finding:
         """A table row answers, together with those that differ from it only in what nobody gave."""
         best = ranked[0]
         rows = [u for u in ranked if u.is_row and _same_table(u, best)]
@@ -137,23 +144,19 @@ class Selector:
             if len(same) > _MOST_ROWS:
                 return Finding(asked, (), best.score, ask=open_slots)
         else:
-            same = self._as_well(rows)[:2]
+            same = _as_well(rows, least)[:2]
         return Finding(asked, tuple(sorted(same, key=lambda u: u.start)), best.score)
 
-    def _prose(self, asked: Question, ranked: Sequence[Unit]) -> Finding:
+    def _prose(self, asked: Question, ranked: Sequence[Unit], least: float) -> Finding:
         """The best sentence and those that answer as well; or the numbered steps of which it is one."""
         best = ranked[0]
         if steps := steps_with(best, _MOST_STEPS):
             return Finding(asked, steps, best.score)
-        near = self._as_well(ranked)[:_MOST_UNITS]
+        near = _as_well(ranked, least)[:_MOST_UNITS]
         # The best document first; within a document in its own order.
         documents = list(dict.fromkeys(u.version.doc_id for u in near))
         told = sorted(near, key=lambda u: (documents.index(u.version.doc_id), u.start))
         return Finding(asked, in_full(told), best.score)
-
-    def _as_well(self, ranked: Sequence[Unit]) -> list[Unit]:
-        """The units that answer, nearly as surely as the best one."""
-        return [u for u in ranked if u.score >= max(self.reader.sufficient, _near(ranked[0].score, _AS_WELL))]
 
     def _contradiction(self, ranked: Sequence[Unit]) -> tuple[Unit, ...]:
         """The best unit and one of equal standing and of the same subject that contradicts it, or nothing."""
@@ -170,6 +173,11 @@ class Selector:
         """Whether two units are about the same subject, by their cosine under the bare encoder."""
         vectors = np.asarray(self._retriever.embedder.embed_documents([one.text, other.text]), dtype=np.float32)
         return float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT
+
+
+def _as_well(ranked: Sequence[Unit], least: float) -> list[Unit]:
+    """The units that answer, nearly as surely as the best one."""
+    return [u for u in ranked if u.score >= max(least, _near(ranked[0].score, _AS_WELL))]
 
 
 def _near(score: float, share: float) -> float:

@@ -60,6 +60,11 @@ class Reader(Protocol):
         """The probability from which on a text answers, 0..1."""
         ...
 
+    @property
+    def sufficient_unlabelled(self) -> float:
+        """The same where no label says what the customer wants, 0..1."""
+        ...
+
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
         """What is kept of texts, so that a question need not wait for it."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -56,6 +56,8 @@ from service.verify import verify
 from service.watching.metrics import Metrics
 
 _MOST_CHANGES = 8  # most recent version boundaries that are checked for another answer
+
+Select = Callable[[View, Question], Finding]  # what answers a question in a view
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("formfact")
@@ -258,37 +260,39 @@ class Pipeline:
         return ticket.alone if enquiry.closes else ticket.model_text
 
     def _search(self, asked: Asked, route: Route) -> Evidence:
-        given = self.given(asked.ticket)
-        return tuple(self._found(asked, question, given) for question in route.questions)
+        reader = self.selector.reader
+        least = reader.sufficient_unlabelled if route.unlabelled else reader.sufficient
+        select = partial(self.selector.select, given=self.given(asked.ticket), sufficient=least)
+        return tuple(self._found(asked, question, select) for question in route.questions)
 
-    def _found(self, asked: Asked, question: Question, given: Slots) -> Finding:
+    def _found(self, asked: Asked, question: Question, select: Select) -> Finding:
         """What answers a question today, or at the time that it is about, where that is another answer."""
         period = asked_about(question, self.domain, asked.moment)
         if period is None:
-            today = self.selector.select(asked.view, question, given)
+            today = select(asked.view, question)
             leans = leans_on_date(question, self.domain)
-            return self._at_unknown_time(asked, question, given, today) if leans else today
+            return self._at_unknown_time(asked, question, select, today) if leans else today
         whole, question = question, period.left_out_of(question)
-        today = self.selector.select(asked.view, question, given)
-        found = [self._found_at(asked, question, given, moment) for moment in period.moments(self.domain.zone)]
+        today = select(asked.view, question)
+        found = [self._found_at(asked, question, select, moment) for moment in period.moments(self.domain.zone)]
         if all(then.said == today.said for then in found):
-            return self.selector.select(asked.view, whole, given)  # the words may have named no date
+            return select(asked.view, whole)  # the words may have named no date
         if found[0].said != found[-1].said:
             return replace(found[0], units=(), conflict=(), period=period, unclear=True)
         return replace(found[0], period=period)
 
-    def _found_at(self, asked: Asked, question: Question, given: Slots, moment: datetime) -> Finding:
+    def _found_at(self, asked: Asked, question: Question, select: Select, moment: datetime) -> Finding:
         view = self.catalog.view(asked.view.audiences, moment, asked.view.revision)
-        found = self.selector.select(view, question, given)
+        found = select(view, question)
         self.catalog.confirm(view)
         return found
 
-    def _at_unknown_time(self, asked: Asked, question: Question, given: Slots, today: Finding) -> Finding:
+    def _at_unknown_time(self, asked: Asked, question: Question, select: Select, today: Finding) -> Finding:
         """Answer "What did it cost then?" when no date is understood: ask for the date if the answer ever changed."""
         timeline = self.catalog.timeline()
         changes = {b for unit in today.units for b in timeline.history(unit.version.doc_id).boundaries()}
         for moment in sorted(changes)[-_MOST_CHANGES:]:
-            if self._found_at(asked, question, given, moment).said != today.said:
+            if self._found_at(asked, question, select, moment).said != today.said:
                 return replace(today, units=(), unclear=True)
         return today
 

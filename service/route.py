@@ -57,6 +57,7 @@ class Route:
     format: str | None  # None: no label to rely on
     questions: tuple[Question, ...]
     reason: str
+    unlabelled: bool = False  # labels were asked and none says what to do: the evidence must be surer
     likely: str | None = None  # no label to rely on, but two that agree: serves where no fact is stated
     foreign: bool = False  # the ticket is in a language that the domain does not declare
 
@@ -100,8 +101,9 @@ def plan(
     if refusal:
         return Route(labels is not None, False, form, (), refusal)
     found = enquiry.questions if _words(ticket) and asked != "nothing" else ()
-    likely = None if form or labels is None else _likely(labels, enquiry, domain)
-    return Route(labels is not None, True, form, found, _why_facts(labels, form, options), likely)
+    likely = None if form or labels is None else _likely(labels, domain)
+    unlabelled = form is None and labels is not None
+    return Route(labels is not None, True, form, found, _why_facts(labels, form, options), unlabelled, likely)
 
 
 def decide(route: Route, labels: Labels | None, evidence: Evidence | None, domain: Domain) -> Decision:
@@ -153,14 +155,14 @@ def _format(labels: Labels | None, domain: Domain) -> str | None:
     return domain.format_of(labels["next_action"].value)
 
 
-def _likely(labels: Labels, enquiry: Enquiry, domain: Domain) -> str | None:
+def _likely(labels: Labels, domain: Domain) -> str | None:
     """The format of a next action that abstains, where `needs_facts` does not and agrees that it states none.
 
-    To a message that asks something, "nothing more is needed" is said on a label that is given, or not at all.
+    "Nothing more is needed" is said on a label that is given, or not at all.
     """
     action, need = labels["next_action"], labels["needs_facts"]
     form = domain.format_of(action.value)
-    if enquiry.asks and _without_facts_does(form, "answer", domain):
+    if _without_facts_does(form, "answer", domain):
         return None
     agreed = need.value == "no_facts" and not need.abstained and domain.formats[form].facts == "none"
     return form if agreed and action.confidence >= _AGREED and not action.out_of_scope else None

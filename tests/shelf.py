@@ -42,7 +42,7 @@ class WordReader:
     """Stands in for the evidence reader in tests of the catalog: the share of a question's words that a text holds."""
 
     name = fingerprint = "words"
-    sufficient = 0.5
+    sufficient = sufficient_unlabelled = 0.5
 
     def read(self, texts):
         return [f"{around} {text}".encode() for text, around in texts]

@@ -142,6 +142,7 @@ def calibrate_evidence(
             scorer,
             shelves,
             risk or spec.evidence_risk,
+            spec.evidence_risk_unlabelled,
             lambda what, done: bar.update(task, description=what, completed=done),
         )
     keep(scorer, found, out or spec.folder / "evidence")
