@@ -41,10 +41,6 @@ _PART = 32  # windows that go through the network at once
 # weight 0, 0.85 with 0.5, 0.81 with 1.
 _TRANSITION_WEIGHT = 0.5
 
-# A name that stays does four times the harm of a word that goes, as in F2: log-odds taken from the tag "outside".
-_NO_BIAS, _FOUR_TIMES = np.zeros(3), np.array([np.log(4.0), 0.0, 0.0])
-_MISSED = {QUESTION: _NO_BIAS, PERSON: _FOUR_TIMES, ADDRESS: _FOUR_TIMES}
-
 Span = tuple[int, int]  # start and end in a text, end exclusive
 Marks = Mapping[str, tuple[Span, ...]]  # kind -> the pieces of a text, in their order
 Tags = npt.NDArray[np.int64]
@@ -136,7 +132,7 @@ def _marked(base: SentenceBase, tagger: Tagger, texts: Sequence[str]) -> list[Ma
         tagger({key: value[n : n + _PART] for key, value in read.batch.items()})
         for n in range(0, len(read.text), _PART)
     ]
-    scores = torch.cat(parts).log_softmax(-1).cpu().numpy()
+    scores = torch.cat(parts).float().log_softmax(-1).cpu().numpy()
     decided: list[dict[Span, Features]] = [{} for _ in texts]
     for number, (text, offsets, row) in enumerate(zip(read.text, read.offsets, scores, strict=True)):
         continued = number > 0 and read.text[number - 1] == text
@@ -145,10 +141,7 @@ def _marked(base: SentenceBase, tagger: Tagger, texts: Sequence[str]) -> list[Ma
             decided[text][int(offsets[i][0]), int(offsets[i][1])] = row[i]
     follows: Features = (_TRANSITION_WEIGHT * tagger.follows).cpu().numpy()
     return [
-        {
-            kind: _spans(text, {at: row[n] - _MISSED[kind] for at, row in tokens.items()}, follows[n])
-            for n, kind in enumerate(KINDS)
-        }
+        {kind: _spans(text, {at: row[n] for at, row in tokens.items()}, follows[n]) for n, kind in enumerate(KINDS)}
         for text, tokens in zip(texts, decided, strict=True)
     ]
 

@@ -254,9 +254,10 @@ def judged_by(count, right):
 def test_calibration_turns_a_higher_score_into_a_higher_probability():
     shelf = judged_by(200, 0.5)
     surer = Known(lambda q: (3.0 if int(q) % 100 < 50 or int(q) % 20 == 19 else -1.0, -5.0))  # and seldom wrong
-    found = calibrate(surer, [shelf], 0.2, lambda *_: None)
+    found = calibrate(surer, [shelf], 0.2, 0.1, lambda *_: None)
     low, high = (found.probability(np.array([best, -5.0], dtype=np.float32))[0].round(3) for best in (-1.0, 3.0))
     assert low < found.sufficient <= high
+    assert found.sufficient_unlabelled > found.sufficient
     assert found.questions == len(parted(shelf)[1])
 
 
@@ -278,10 +279,10 @@ def test_what_is_known_of_the_asker_is_read_before_the_rest():
 
 
 def test_a_scorer_that_is_never_sure_never_answers():
-    found = calibrate(Known(lambda q: (1.0, -5.0)), [judged_by(200, 0.5)], 0.1, lambda *_: None)
+    found = calibrate(Known(lambda q: (1.0, -5.0)), [judged_by(200, 0.5)], 0.1, 0.1, lambda *_: None)
     assert found.probability(np.array([1.0], dtype=np.float32)) < found.sufficient
     with pytest.raises(InvalidInput, match="kept from training"):
-        calibrate(Known(lambda q: (1.0, -5.0)), [judged_by(20, 0.5)], 0.1, lambda *_: None)
+        calibrate(Known(lambda q: (1.0, -5.0)), [judged_by(20, 0.5)], 0.1, 0.1, lambda *_: None)
 
 
 def test_questions_kept_for_calibration_are_not_learnt_from():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.message_tagger import ADDRESS, KINDS, PERSON, QUESTION, SHIPPED, MessageTagger, save
+from adapters.message_tagger import ADDRESS, PERSON, QUESTION, SHIPPED, MessageTagger, save
 from adapters.message_training import DATA, RECIPE, found_by, measure, read_messages, split, train
 from domains.spec import IntegrityError, InvalidInput
 
@@ -33,13 +33,13 @@ def test_a_piece_that_is_not_in_its_message_is_refused(tmp_path):
         read_messages(tmp_path / "messages.jsonl")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_shipped_tagger_marks_messages_that_it_has_not_seen(tagger, messages, kind):
+@pytest.mark.parametrize(("kind", "least"), [(QUESTION, 0.9), (PERSON, 0.7), (ADDRESS, 0.9)])
+def test_the_shipped_tagger_marks_messages_that_it_has_not_seen(tagger, messages, kind, least):
     learnt, kept = split(messages)
     assert {m.id for m in learnt}.isdisjoint(m.id for m in kept)
-    found = measure(lambda text: tagger.mark([text])[0], [m for m in kept if kind in m.marks][:60], kind)
-    assert found.precision > 0.85
-    assert found.recall > 0.85
+    found = measure(lambda text: tagger.mark([text])[0], kept, kind)
+    assert found.precision > least
+    assert found.recall > least
 
 
 def test_a_trained_tagger_is_the_same_after_it_was_saved(encoder, messages, tmp_path):

@@ -60,15 +60,21 @@ def test_the_table_is_there():
 
 
 @pytest.mark.parametrize(
-    ("confidence", "outside", "action"), [(0.6, False, "answer"), (0.4, False, "handoff"), (0.6, True, "handoff")]
+    ("action", "confidence", "outside", "form"),
+    [
+        ("save_customer", 0.6, False, "human_handoff"),
+        ("save_customer", 0.4, False, "handoff"),
+        ("save_customer", 0.6, True, "handoff"),
+        ("log_feedback", 0.6, False, "handoff"),  # thanks in place of an answer need a label that is given
+    ],
 )
-def test_two_labels_that_agree_serve_where_nothing_is_found(domain, confidence, outside, action):
+def test_two_labels_that_agree_serve_where_nothing_is_found(domain, action, confidence, outside, form):
     given = {
-        "next_action": Label("log_feedback", confidence, True, (), outside),
+        "next_action": Label(action, confidence, True, (), outside),
         "needs_facts": Label("no_facts", 0.9, False, ()),
     }
     route = plan(*asking("Lovely new icons!"), given, Options(), domain)
-    assert decide(route, given, (FINDINGS["nothing"],), domain).action == action
+    assert decide(route, given, (FINDINGS["nothing"],), domain).format == form
 
 
 def test_a_foreign_language_goes_to_a_person(domain):
