@@ -69,6 +69,11 @@ class SentenceBase:
         return self._sentence.device
 
     @property
+    def sentence(self) -> SentenceTransformer:
+        """The model as sentence-transformers knows it."""
+        return self._sentence
+
+    @property
     def tokenizer(self) -> Any:
         """The Hugging Face tokenizer."""
         return self._sentence.tokenizer

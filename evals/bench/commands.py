@@ -31,6 +31,7 @@ Out = Annotated[Path, typer.Option(help="Folder for indexes and report; indexes 
 AReader = Annotated[str, typer.Option("--reader", help="What judges evidence, as FORMFACT_READER; default: shipped.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+_INTERVALS = "95 % intervals by bootstrap over them"
 _CURVE = (50, 100, 300, 900)
 _UNSEEN = Path(__file__).parents[1] / "organisations"
 
@@ -105,7 +106,7 @@ def retrieve(
     with _shelf(data, out, reader) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
         told = bench.compare(shelf, questions, chosen, shown("Asking"))
-        _tell(told, out / f"{found.name}-retrieve", f"{len(questions)} questions", as_json)
+        _tell(told, out / f"{found.name}-retrieve", f"{len(questions)} questions; {_INTERVALS}", as_json)
 
 
 @app.command()
@@ -128,7 +129,7 @@ def refuse(
     with _shelf(data, out, reader) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
         told = bench.compare(shelf, questions, chosen, shown("Asking"))
-        _tell(told, out / f"{found.name}-refuse", f"{len(questions)} questions", as_json)
+        _tell(told, out / f"{found.name}-refuse", f"{len(questions)} questions; {_INTERVALS}", as_json)
 
 
 @app.command()
@@ -153,7 +154,7 @@ def ground(
     encoder, claims = Encoder(domain.encoder), bench.load(data)[:limit]
     judge = calibrated(scorer_of(reader, domain, encoder), domain)
     told = bench.compare(claims, _named(arms, bench.ARMS), encoder, judge, shown("Scoring"))
-    _tell(told, out / f"{data.name}-ground", f"{len(claims)} claims", as_json)
+    _tell(told, out / f"{data.name}-ground", f"{len(claims)} claims; {_INTERVALS}", as_json)
 
 
 @app.command()
@@ -187,7 +188,12 @@ def evidence(
         selectors = {j.name: Selector(spec, services.pipeline.retriever, Readings(services.engine, j)) for j in judges}
         results = bench.on_cases(services, selectors, load(spec, "dev"), shown("Asking"))
         results += [bench.on_organisations(judge, others, shown("Asking")) for judge in generally]
-    _tell(results, out / f"{spec.name}-evidence", "development cases, and questions on unseen documents", as_json)
+    _tell(
+        results,
+        out / f"{spec.name}-evidence",
+        f"development cases, and questions on unseen documents; {_INTERVALS}",
+        as_json,
+    )
 
 
 @app.command()
@@ -212,8 +218,8 @@ def inject(
     prompts, spec = bench.load(data), load_domain(domain)
     with apart(spec) as services:
         found = bench.attacked(services, load(spec, "dev"), prompts, draw, shown("Asking"))
-    _tell(bench.flagged(prompts), out / f"{data.name}-flagged", f"{len(prompts)} texts", as_json)
-    _tell(found, out / f"{data.name}-planted", f"{sum(f.tries for f in found)} plantings", as_json)
+    _tell(bench.flagged(prompts), out / f"{data.name}-flagged", f"{len(prompts)} texts; {_INTERVALS}", as_json)
+    _tell(found, out / f"{data.name}-planted", f"{sum(f.tries for f in found)} plantings; {_INTERVALS}", as_json)
 
 
 @app.command()
@@ -234,7 +240,32 @@ def verify(
 
     path = claims or load_domain(domain).folder / "cases" / "claims.jsonl"
     found = load(path)
-    _tell(checked(found), out / f"{path.stem}-verified", f"{len(found)} claims", as_json)
+    _tell(checked(found), out / f"{path.stem}-verified", f"{len(found)} claims; {_INTERVALS}", as_json)
+
+
+@app.command()
+def speed(
+    domain: Annotated[str, typer.Option(help="Its documents, adapter and development cases.")] = "support",
+    clients: Annotated[str, typer.Option(help="Numbers of clients, with commas.")] = "1,16",
+    rounds: Annotated[int, typer.Option(min=1, help="So many rounds; medians are told.")] = 5,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each round.")] = 15.0,
+    out: Out = Path("bench"),
+    as_json: AsJson = False,
+) -> None:
+    """Answer tickets over HTTP beside the service that most teams would write first (needs langchain-chroma).
+
+    Example: `formfact bench speed --rounds 3`
+    """
+    from domains.spec import load_domain
+    from evals.bench.speed import Plan, measure
+    from evals.cases import load
+
+    spec = load_domain(domain)
+    plan = Plan(tuple(int(n) for n in clients.split(",")), rounds, seconds)
+    place = out / "speed"
+    place.mkdir(parents=True, exist_ok=True)
+    found = measure(spec, place, load(spec, "dev"), plan, shown("Asking"))
+    _tell(found, out / "speed", f"{rounds} rounds of {seconds:.0f} s each, in turns", as_json)
 
 
 @contextmanager
@@ -260,7 +291,7 @@ def _tell(figures: Sequence[Any], stem: Path, over: str, as_json: bool) -> None:
     command = shlex.join(["formfact", *sys.argv[1:]])
     rows = [["" if (value := getattr(f, c.name)) is None else str(value) for c in fields(f)] for f in figures]
     head = [c.name.replace("_", " ") for c in fields(figures[0])]
-    lines = [f"`{command}`", "", f"{over}; 95 % intervals by bootstrap over them.", ""]
+    lines = [f"`{command}`", "", f"{over}.", ""]
     lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     stem.parent.mkdir(parents=True, exist_ok=True)
