@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from adapters.base import Batch, Features, SentenceBase, has_bfloat16
+from adapters.base import Batch, Features, SentenceBase
 from adapters.data.judged import Judged
 from adapters.folders import whole
 from adapters.recipe import Recipe
@@ -146,20 +146,18 @@ def tokenized(base: SentenceBase, pairs: Sequence[Pair]) -> Tokens:
     return Tokens({key: batch[key] for key in known.model_input_names}, own)
 
 
-def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair], half: bool = False) -> list[Reading]:
+def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> list[Reading]:
     """What texts look like to a reader, each read once.
 
     Args:
         base: tokenizes.
         reader: the network with its head.
         pairs: texts with what surrounds them.
-        half: in bfloat16 where the processor has it.
     """
     reader.eval()
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     found: dict[int, Reading] = {}
-    half = half and has_bfloat16(base.device)
-    with torch.inference_mode(), torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=half):
+    with torch.inference_mode():
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             batch = tokenized(base, [pairs[i] for i in chosen])

@@ -21,17 +21,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from adapters.base import SHIPPED as ENCODER
-from adapters.base import Features, SentenceBase, has_bfloat16
+from adapters.base import Features, SentenceBase
 from adapters.encoder import Encoder
 from adapters.folders import whole
 from adapters.recipe import Recipe
-from adapters.scrub import ADDRESS, PERSON, Scrubber
+from adapters.scrub import ADDRESS, PERSON, QUESTION, Scrubber
 from adapters.trainer import save_adapter
 from domains.seal import fingerprint_of
 from domains.spec import IntegrityError
 
 SHIPPED = Path(__file__).parent / "message_tagger"
-QUESTION = "QUESTION"
 KINDS = (QUESTION, PERSON, ADDRESS)
 OUTSIDE, BEGINS, CONTINUES = range(3)
 WINDOW = 192  # tokens read at once
@@ -106,20 +105,18 @@ def windows(base: SentenceBase, texts: Sequence[str]) -> Windows:
     return Windows({key: value.to(base.device) for key, value in batch.items()}, text, offsets)
 
 
-def mark(base: SentenceBase, tagger: Tagger, texts: Sequence[str], half: bool = False) -> list[Marks]:
+def mark(base: SentenceBase, tagger: Tagger, texts: Sequence[str]) -> list[Marks]:
     """What each text asks, and the persons and postal addresses that it names.
 
     Args:
         base: tokenizes.
         tagger: marks.
         texts: any number.
-        half: in bfloat16 where the processor has it: faster for very many texts.
     """
     tagger.eval()
-    kind, half = base.device.type, half and has_bfloat16(base.device)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     found: dict[int, Marks] = {}
-    with torch.inference_mode(), torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
+    with torch.inference_mode():
         for start in range(0, len(order), _PART):
             chosen = order[start : start + _PART]
             found |= dict(zip(chosen, _marked(base, tagger, [texts[i] for i in chosen]), strict=True))
@@ -132,7 +129,7 @@ def _marked(base: SentenceBase, tagger: Tagger, texts: Sequence[str]) -> list[Ma
         tagger({key: value[n : n + _PART] for key, value in read.batch.items()})
         for n in range(0, len(read.text), _PART)
     ]
-    scores = torch.cat(parts).float().log_softmax(-1).cpu().numpy()
+    scores = torch.cat(parts).log_softmax(-1).cpu().numpy()
     decided: list[dict[Span, Features]] = [{} for _ in texts]
     for number, (text, offsets, row) in enumerate(zip(read.text, read.offsets, scores, strict=True)):
         continued = number > 0 and read.text[number - 1] == text
@@ -222,14 +219,14 @@ class MessageTagger:
         """The pieces of a text that ask, in their order."""
         return self.mark([text])[0][QUESTION]
 
-    def mark(self, texts: Sequence[str], half: bool = False) -> list[Marks]:
+    def mark(self, texts: Sequence[str]) -> list[Marks]:
         """See `mark`."""
         written = [n for n, text in enumerate(texts) if text.strip()]
 
         def compute(some: list[str]) -> list[Marks]:
-            return mark(self._encoder.base, self._tagger, some, half)
+            return mark(self._encoder.base, self._tagger, some)
 
-        found = self._encoder.run((id(self), half), compute, [texts[n] for n in written]) if written else []
+        found = self._encoder.run((id(self), "marks"), compute, [texts[n] for n in written]) if written else []
         marked = dict(zip(written, found, strict=True))
         return [marked.get(n, dict.fromkeys(KINDS, ())) for n in range(len(texts))]
 

@@ -29,7 +29,6 @@ from adapters.message_tagger import (
     CONTINUES,
     KINDS,
     OUTSIDE,
-    QUESTION,
     Marks,
     Span,
     Tagger,
@@ -38,7 +37,7 @@ from adapters.message_tagger import (
     windows,
 )
 from adapters.recipe import Recipe
-from adapters.scrub import ADDRESS, PERSON
+from adapters.scrub import ADDRESS, PERSON, QUESTION
 from adapters.trainer import adapted, batches_of_like_length, pace
 from domains.spec import InvalidInput
 

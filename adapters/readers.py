@@ -97,7 +97,7 @@ class Trained:
         self.name, self._encoder = manifest.id, encoder
 
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
-        compute = partial(read, self._encoder.base, self._reader, half=True)
+        compute = partial(read, self._encoder.base, self._reader)
         return [reading.packed() for reading in self._encoder.run((id(self), "texts"), compute, texts)]
 
     def score(self, question: Pair, readings: Sequence[bytes]) -> Features:
@@ -113,7 +113,7 @@ class Bare:
         self.name, self._encoder = f"bare@{encoder.fingerprint}", encoder
 
     def read(self, texts: Sequence[Pair]) -> list[bytes]:
-        vectors = self._encoder.unit([_joined(pair) for pair in texts], bulk=True)
+        vectors = self._encoder.unit([_joined(pair) for pair in texts])
         return [np.rint(vector * 127).astype(np.int8).tobytes() for vector in vectors]
 
     def score(self, question: Pair, readings: Sequence[bytes]) -> Features:

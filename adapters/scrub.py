@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import phonenumbers
 from stdnum import iban, luhn
@@ -19,7 +19,7 @@ from stdnum import iban, luhn
 if TYPE_CHECKING:
     from adapters.message_tagger import Marks, Span
 
-PERSON, ADDRESS = "PERSON", "ADDRESS"
+QUESTION, PERSON, ADDRESS = "QUESTION", "PERSON", "ADDRESS"  # what the message tagger marks
 
 # Bounded and anchored at word starts, so that 50,000 letters without an @ cost no more than reading them.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
@@ -33,12 +33,7 @@ _REGIONS = (None, "NL", "DE", "GB", "US")  # how numbers without a country code 
 _REMOVED = re.compile(r"<(?:EMAIL|IBAN|CARD|IP|PHONE|PERSON|ADDRESS)>")  # in the place of what was taken out before
 
 
-class Marker(Protocol):
-    """Marks persons and postal addresses; see `adapters.message_tagger.MessageTagger.mark`."""
-
-    def __call__(self, texts: Sequence[str], half: bool = ..., /) -> list[Marks]:
-        """The marks of each text."""
-        ...
+Marker = Callable[[Sequence[str]], "list[Marks]"]  # see `adapters.message_tagger.MessageTagger.mark`
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +45,65 @@ class Personal:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without personal data, and where it asks something."""
+
+    text: str
+    asks: tuple[Span, ...]
+
+
 class Scrubber:
     """Takes personal data out of texts.
 
     Args:
-        mark: finds persons and postal addresses.
+        mark: finds persons and postal addresses, and questions on the way.
     """
 
     def __init__(self, mark: Marker) -> None:
         self._mark = mark
 
-    def __call__(
-        self, texts: Sequence[str], is_known: Callable[[str], bool] = lambda _: False, half: bool = False
-    ) -> list[str]:
-        """Texts with `<EMAIL>`, `<PERSON>` and so on in the place of personal data.
+    def __call__(self, texts: Sequence[str], is_known: Callable[[str], bool] = lambda _: False) -> list[str]:
+        """Texts with `<EMAIL>`, `<PERSON>` and so on in the place of personal data; for `is_known` see `redacted`."""
+        return [found.text for found in self.redacted(texts, is_known)]
+
+    def redacted(self, texts: Sequence[str], is_known: Callable[[str], bool] = lambda _: False) -> list[Redacted]:
+        """Texts without personal data, with their questions.
 
         Args:
             texts: any number.
             is_known: says of what looks like a name whether it is a word of the documents, such as a product.
-            half: see `adapters.message_tagger.mark`.
         """
-        return [_without(text, found, is_known) for text, found in zip(texts, self.personal(texts, half), strict=True)]
+        return [
+            _without(text, _personal(text, marks), marks[QUESTION], is_known)
+            for text, marks in zip(texts, self._marks(texts), strict=True)
+        ]
 
-    def personal(self, texts: Sequence[str], half: bool = False) -> list[list[Personal]]:
+    def personal(self, texts: Sequence[str]) -> list[list[Personal]]:
         """The personal data of each text, apart from each other and in their order; of two that overlap the surer."""
+        return [_personal(text, marks) for text, marks in zip(texts, self._marks(texts), strict=True)]
+
+    def _marks(self, texts: Sequence[str]) -> list[Marks]:
         # What was taken out before looks like a name to the tagger ("IBAN <IBAN>"), a number does not.
-        numbered = [_REMOVED.sub(lambda match: "0" * len(match.group()), text) for text in texts]
-        return [_personal(text, marks) for text, marks in zip(texts, self._mark(numbered, half), strict=True)]
+        return self._mark([_REMOVED.sub(lambda match: "0" * len(match.group()), text) for text in texts])
 
 
-def _without(text: str, personal: Sequence[Personal], is_known: Callable[[str], bool]) -> str:
-    for found in reversed(personal):
+def _without(
+    text: str, personal: Sequence[Personal], asks: Sequence[Span], is_known: Callable[[str], bool]
+) -> Redacted:
+    kept, asked, at = [], [list(span) for span in asks], 0
+    for found in personal:
         if found.kind == PERSON and is_known(text[found.start : found.end]):
             continue
-        text = f"{text[: found.start]}<{found.kind}>{text[found.end :]}"
-    return text
+        kept += [text[at : found.start], f"<{found.kind}>"]
+        at, begins = found.end, sum(map(len, kept)) - len(kept[-1])
+        for span, old in zip(asked, asks, strict=True):  # each end moves with the text, or to the placeholder's
+            for side in (0, 1):
+                if old[side] >= found.end:
+                    span[side] = old[side] - found.end + begins + len(kept[-1])
+                elif old[side] > found.start:
+                    span[side] = begins + len(kept[-1]) * side
+    return Redacted("".join([*kept, text[at:]]), tuple((start, end) for start, end in asked))
 
 
 def _personal(text: str, marks: Marks) -> list[Personal]:

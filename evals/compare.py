@@ -17,7 +17,7 @@ from evals.pipelines import Pipelines, request_for
 from evals.recorded import Recorded
 from evals.run import Result, caller_of, reader
 from evals.score import Said, mark
-from service.ticket import scrubbed
+from service.ticket import received
 
 Asked = tuple[Arm, Case]
 Track = Callable[[Sequence[Asked]], Iterator[Asked]]
@@ -64,7 +64,7 @@ class Comparison:
         row = self._answer(name, replace(arm, answers=Source.NONE), case)
         chat, services = self.pipelines.chat, self.pipelines.services
         assert chat is not None
-        ticket, failed = scrubbed(request_for(arm, case).as_ticket(), services.pipeline.scrub).model_text, 0
+        ticket, failed = received(request_for(arm, case).as_ticket(), services.pipeline.scrub).ticket.model_text, 0
         begun, busy = time.perf_counter(), time.process_time()
         try:
             said = alone.from_memory(services.domain, chat, ticket)

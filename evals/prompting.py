@@ -19,7 +19,7 @@ from adapters.structured import Structured
 from domains.spec import Domain, Unavailable
 from evals.cases import Case
 from service.reply import RespondRequest
-from service.ticket import scrubbed
+from service.ticket import received
 
 _SHOWN = 3  # labelled tickets before the one that is asked about
 _LONGEST = 400  # characters of an example
@@ -92,7 +92,7 @@ def _measured(name: str, prompted: Prompted, cases: Sequence[Case], scrub: Scrub
     right = []
     for case in cases:
         try:
-            labels = prompted.label(scrubbed(RespondRequest(ticket=case.ticket).as_ticket(), scrub).model_text)
+            labels = prompted.label(received(RespondRequest(ticket=case.ticket).as_ticket(), scrub).ticket.model_text)
         except Unavailable:
             labels = {}
         right += [field in labels and labels[field].value == value for field, value in case.expect.labels.items()]

@@ -13,7 +13,7 @@ from service.build import Services
 from service.door.keys import SCOPES, Caller
 from service.reply import Reply, RespondRequest
 from service.route import Mode
-from service.ticket import scrubbed
+from service.ticket import received
 from service.verify import verify
 
 
@@ -55,7 +55,7 @@ def answer(services: Services, ear: Overheard, case: Case, request: RespondReque
     """Answer one case by a pipeline with an ear at its composer, and mark what left and what was composed."""
     caller = caller_of(services, case)
     reply = services.pipeline.respond(request, caller)
-    heard, words = ear.taken(), scrubbed(request.as_ticket(), services.pipeline.scrub).everything
+    heard, words = ear.taken(), received(request.as_ticket(), services.pipeline.scrub).ticket.everything
     stopped = [{f.claim for f in verify(d, services.catalog.text, words)} - {None} for d in heard.drafts]
     left, may_read = Said.by_reply(reply), reader(services, case, caller)
     first = Said.by_draft(heard.drafts[0], str(heard.action), left.labels) if heard.drafts else left

@@ -147,7 +147,7 @@ def build(
     tools = ToolDesk(engine, domain, keys, pipeline, settings)
     metrics.watch("tool_messages_waiting", "Messages of support tools that wait for their reply", tools.waiting)
     metrics.watch("tool_messages_failed", "Messages of support tools that got no reply", tools.failed)
-    publisher = Publisher(domain, engine, catalog, dense, encoder.passages, reader, settings.limits)
+    publisher = Publisher(domain, engine, catalog, dense, encoder, reader, settings.limits)
     return Services(
         settings=settings,
         domain=domain,

@@ -51,7 +51,7 @@ from service.reply import (
     route_out,
 )
 from service.route import Decision, Options, Route, decide, plan, wants_labels
-from service.ticket import Ticket, scrubbed
+from service.ticket import Received, Ticket, received
 from service.verify import verify
 from service.watching.metrics import Metrics
 
@@ -67,7 +67,7 @@ tracer = trace.get_tracer("formfact")
 class Asked:
     """A request past the door: scrubbed, checked, and bound to an instant, a view and a classifier."""
 
-    ticket: Ticket
+    got: Received
     enquiry: Enquiry
     options: Options
     moment: datetime
@@ -75,6 +75,11 @@ class Asked:
     sees_revisions: bool
     classifier: Classifier
     deadline: float = math.inf  # of time.monotonic()
+
+    @property
+    def ticket(self) -> Ticket:
+        """The ticket, without personal data."""
+        return self.got.ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +158,8 @@ class Pipeline:
 
     def triage(self, request: TriageRequest, caller: Caller) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
-        ticket = scrubbed(RespondRequest(ticket=request.ticket).as_ticket(), self.scrub)
-        read = self.read_by(ticket, self.enquiry(ticket))
+        got = received(RespondRequest(ticket=request.ticket).as_ticket(), self.scrub)
+        ticket, read = got.ticket, self.read_by(got.ticket, self.enquiry(got))
         classifier = self.labelling.answering(caller.key_id, ticket.model_text)
         labels = classifier.label(read)
         self.shadow.see(Seen(read, classifier.id, labels))
@@ -203,15 +208,17 @@ class Pipeline:
         """The request, checked, with everything that it fixes: instant, view, classifier."""
         options = self._checked(request.options())
         moment, view = self.view(request.as_of, request.revision, caller)
-        ticket = scrubbed(request.as_ticket(), self.scrub, partial(self.retriever.lexical.knows, view))
+        got = received(request.as_ticket(), self.scrub, partial(self.retriever.lexical.knows, view))
+        ticket = got.ticket
         self._check_customer(ticket, view)
         classifier = self._classifier(options, caller, ticket)
-        enquiry = self.enquiry(ticket)
-        return Asked(ticket, enquiry, options, moment, view, caller.sees_revisions, classifier, deadline)
+        enquiry = self.enquiry(got)
+        return Asked(got, enquiry, options, moment, view, caller.sees_revisions, classifier, deadline)
 
-    def enquiry(self, ticket: Ticket) -> Enquiry:
-        """What a scrubbed ticket asks."""
-        found = enquire(self.tagger.questions, ticket.subject, ticket.body, ticket.earlier, self.domain.closing)
+    def enquiry(self, got: Received) -> Enquiry:
+        """What a ticket asks."""
+        ticket = got.ticket
+        found = enquire(got.questions, ticket.subject, ticket.body, ticket.earlier, self.domain.closing)
         return replace(found, questions=tuple(replace(q, record=ticket.record) for q in found.questions))
 
     def _reading_for(self, audience: str, caller: Caller) -> Caller:
@@ -391,7 +398,7 @@ class Pipeline:
             request_id=reply.request_id,
             at=now(),
             key_id=caller.key_id,
-            request=told | {"evidence": seen},
+            request=told | {"evidence": seen, "asks": asked.got.asks},
             reply=reply.model_dump(mode="json"),
             outputs={
                 "labels": None if labels is None else {name: asdict(label) for name, label in labels.items()},

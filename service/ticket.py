@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from adapters.data.rows import model_text
 from adapters.scrub import Scrubber
 from retrieval.own_words import plain_text, without_quoted
+from retrieval.questions import Span
 from retrieval.sentences import sentence_spans
 
 
@@ -71,13 +72,28 @@ def own_part(message: str) -> str:
     return "".join(kept).strip() or message
 
 
-def scrubbed(ticket: Ticket, scrub: Scrubber, is_known: Callable[[str], bool] = lambda _: False) -> Ticket:
-    """The ticket without personal data and without characters that no reader sees; see `adapters.scrub.Scrubber`."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A ticket past the door, and where it asks something: pieces of subject, body, and each message of the thread."""
+
+    ticket: Ticket
+    asks: tuple[tuple[Span, ...], ...]
+
+    def questions(self, message: str) -> tuple[Span, ...]:
+        """The pieces of a message of this ticket that ask."""
+        ticket = self.ticket
+        return self.asks[(ticket.subject, ticket.body, *(m.text for m in ticket.thread)).index(message)]
+
+
+def received(ticket: Ticket, scrub: Scrubber, is_known: Callable[[str], bool] = lambda _: False) -> Received:
+    """A ticket without personal data and without characters that no reader sees; see `adapters.scrub.Scrubber`."""
     texts = [ticket.subject, ticket.body, *(m.text for m in ticket.thread), *ticket.customer.values()]
-    subject, body, *more = (text.strip() for text in scrub([_visible(text) for text in texts], is_known))
+    found = scrub.redacted([_visible(text).strip() for text in texts], is_known)
+    subject, body, *more = (one.text for one in found)
     thread = tuple(replace(m, text=text) for m, text in zip(ticket.thread, more, strict=False))
     customer = dict(zip(ticket.customer, more[len(thread) :], strict=True))
-    return replace(ticket, subject=subject, body=body, thread=thread, customer=customer)
+    clean = replace(ticket, subject=subject, body=body, thread=thread, customer=customer)
+    return Received(clean, tuple(one.asks for one in found[: 2 + len(thread)]))
 
 
 def _visible(text: str) -> str:

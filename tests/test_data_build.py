@@ -24,7 +24,7 @@ SETS = Path(__file__).parent / "data" / "readiness"
 
 @pytest.fixture(scope="module")
 def embed(encoder):
-    return cache_by_text(lambda texts: encoder.unit(texts, bulk=True))
+    return cache_by_text(encoder.unit)
 
 
 def checked(name, embed, tagger):
@@ -61,7 +61,7 @@ def test_the_same_rows_give_the_same_sealed_folder(tmp_path, embed, tagger):
     groups = [{r.group for r in files.read(first / f"{side}.jsonl", found.fields)} for side in ("train", "holdout")]
     assert groups[0].isdisjoint(groups[1])
     with pytest.raises(IntegrityError, match="nothing learns"):
-        files.read(first / "holdout.jsonl", found.fields, tagger.scrub)
+        files.load(first / "holdout.jsonl", found.fields, tagger.scrub)
     assert [p.name for p in tmp_path.iterdir()] == [first.name], "nothing is left beside it"
 
 

@@ -43,7 +43,7 @@ from service.prepare import held
 from service.reply import RespondRequest
 from service.settings import Settings
 from service.storage.tables import feedback, journal, judgements, reviews
-from service.ticket import scrubbed
+from service.ticket import received
 
 ROOT = Path(__file__).parents[1]
 NEW_PRODUCT = Path(__file__).parent / "data" / "new_product_tickets.jsonl"
@@ -537,7 +537,7 @@ def test_the_reference_holds_the_tickets_that_were_not_fitted_on(parts, referenc
     assert list(known) == [o.request_id for o in reference.window.seen]
     assert len(known) == 398
     sample = [o.request_id for o in reference.window.seen][::40]
-    texts = [scrubbed(known[one].as_ticket(), parts.pipeline.scrub).model_text for one in sample]
+    texts = [received(known[one].as_ticket(), parts.pipeline.scrub).ticket.model_text for one in sample]
     near = (parts.encoder.unit(texts) * reference.window.vectors[::40]).sum(1)
     assert near.min() > 0.999
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.message_tagger import ADDRESS, PERSON, QUESTION, SHIPPED, MessageTagger, save
+from adapters.message_tagger import SHIPPED, MessageTagger, save
 from adapters.message_training import DATA, RECIPE, found_by, measure, read_messages, split, train
+from adapters.scrub import ADDRESS, PERSON, QUESTION
 from domains.spec import IntegrityError, InvalidInput
 
 

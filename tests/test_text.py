@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.injection import commands_in
 from service.language import foreign
-from service.ticket import Message, Ticket, scrubbed
+from service.ticket import Message, Ticket, received
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_whole_ticket_is_scrubbed_and_unseen_characters_go(tagger):
         thread=(Message("customer", "me@x.example"),),
         customer={"plan": "of me@x.example"},
     )
-    clean = scrubbed(ticket, tagger.scrub)
+    clean = received(ticket, tagger.scrub).ticket
     assert "me@x.example" not in clean.model_text + clean.everything + clean.record
     assert clean.body == "ab <EMAIL>"
 

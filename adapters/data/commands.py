@@ -111,5 +111,5 @@ def _checked(paths: Sequence[Path] | None, spec: Domain, own_labels: bool, right
         rows = annotated(spec.folder / "tickets", spec.label_names)
     encoder = Encoder(spec.encoder)
     with Console(stderr=True).status("Checking"):
-        embed, scrub = cache_by_text(lambda texts: encoder.unit(texts, bulk=True)), MessageTagger(encoder).scrub
+        embed, scrub = cache_by_text(encoder.unit), MessageTagger(encoder).scrub
         return examine(rows, fields or taxonomy(rows), embed, scrub, spec.ordinal)

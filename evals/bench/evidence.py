@@ -18,7 +18,7 @@ from retrieval.evidence import Selector
 from retrieval.instants import parse_instant
 from retrieval.readings import Reader
 from service.build import Services
-from service.ticket import scrubbed
+from service.ticket import received
 
 _DEPTHS = (1, 3, 5)
 
@@ -77,10 +77,10 @@ Track = Callable[[Sequence[Case]], Iterator[Case]]
 
 def _case(services: Services, selector: Selector, case: Case) -> _Asked:
     caller, pipeline = caller_of(services, case), services.pipeline
-    ticket = scrubbed(request_of(case, "hybrid").as_ticket(), pipeline.scrub)
+    got = received(request_of(case, "hybrid").as_ticket(), pipeline.scrub)
     view = services.catalog.view(caller.audiences, parse_instant(case.as_of, services.domain.zone))
-    given = pipeline.given(ticket)
-    ranked = [selector.units(asked, selector.hits(view, asked), given) for asked in pipeline.enquiry(ticket).questions]
+    given = pipeline.given(got.ticket)
+    ranked = [selector.units(asked, selector.hits(view, asked), given) for asked in pipeline.enquiry(got).questions]
     wanted = [value for fact in case.expect.facts for value in fact.values]
 
     def found(depth: int) -> bool:

@@ -71,7 +71,7 @@ def shelved(
     engine = open_database(f"sqlite:///{folder / 'catalog.db'}")
     catalog, lexical = Catalog(engine), LexicalIndex(engine)
     dense = DenseIndex(engine, Place(folder / "chroma"), encoder.fingerprint)
-    publisher = Publisher(plain, engine, catalog, dense, encoder.passages, reader)
+    publisher = Publisher(plain, engine, catalog, dense, encoder, reader)
     publisher.upkeep.start()
     everybody = frozenset(plain.audiences)
     names = {f"text-{n:06}": text.id for n, text in enumerate(data.texts)}

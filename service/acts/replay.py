@@ -18,7 +18,7 @@ from service.acts.replayed import Difference, ReplayOut
 from service.pipeline import Asked
 from service.records.journal import Record, unknown
 from service.route import Options
-from service.ticket import Message, Ticket
+from service.ticket import Message, Received, Ticket, received
 
 if TYPE_CHECKING:
     from service.build import Services
@@ -87,9 +87,11 @@ def _asked(services: Services, record: Record) -> Asked:
     labels = _labels(kept["labels"] or {})
     thread = tuple(Message(m["sender"], m["text"]) for m in request["thread"])
     ticket = Ticket(request["body"], request["subject"], request["channel"], thread, request["customer"])
+    asks = tuple(tuple((start, end) for start, end in spans) for spans in request.get("asks", ()))
+    got = Received(ticket, asks) if asks else received(ticket, services.pipeline.scrub)  # older records tell none
     return Asked(
-        ticket=ticket,
-        enquiry=services.pipeline.enquiry(ticket),
+        got=got,
+        enquiry=services.pipeline.enquiry(got),
         options=Options(request["mode"], request["labels"], request["facts"]),
         moment=moment,
         view=services.catalog.view(record.audiences, moment, kept["revision"]),

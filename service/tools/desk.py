@@ -22,7 +22,7 @@ from service.door.keys import Caller, Forbidden, Keys, Unauthorized
 from service.pipeline import Pipeline
 from service.reply import Reply, RespondRequest
 from service.settings import Settings
-from service.ticket import Ticket, scrubbed
+from service.ticket import Ticket, received
 from service.tools.configured import not_set_up, tools_of
 from service.tools.deliveries import Deliveries, Delivery
 from service.tools.tool import NO_TEXT, Incoming, Tool, ToolBusy, Webhook, cut
@@ -113,7 +113,7 @@ class ToolDesk:
         incoming = self._tools[tool].incoming(_json(webhook.body))
         if incoming is None:
             return "ignored"
-        if not self._deliveries.take(replace(incoming, ticket=scrubbed(incoming.ticket, self._pipeline.scrub))):
+        if not self._deliveries.take(replace(incoming, ticket=received(incoming.ticket, self._pipeline.scrub).ticket)):
             return "duplicate"
         self._wake.set()
         return "accepted"
