@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 from sqlalchemy import Connection, Engine, delete, select, update
@@ -23,8 +24,10 @@ from retrieval.instants import now
 from retrieval.recorder import writing
 from retrieval.tables import generations, unsettled
 from retrieval.vectors import Vectors, load, load_many
+from retrieval.versions import View
 
 Fill = Callable[[Generation], None]
+_VIEWS = 8  # whose embeddings are kept in memory
 
 
 class DenseIndex:
@@ -43,6 +46,8 @@ class DenseIndex:
         self._open: Generation | None = None
         self._users: Counter[str] = Counter()
         self._retired: dict[str, tuple[Generation, Callable[[Generation], None]]] = {}
+        # A view's passages with their kept embeddings, (passages, dimensions).
+        self.of_view = lru_cache(maxsize=_VIEWS)(self._of_view)
 
     def live(self) -> str | None:
         """Name of the live generation, or None where none was made for this encoder."""
@@ -67,13 +72,25 @@ class DenseIndex:
                     raise
         return self.propose(vector, wanted, limit)  # another replica has swapped the index meanwhile
 
-    def cosines(self, vectors: Vectors, keys: Sequence[Key]) -> Vectors:
-        """Exact cosines of unit vectors and passages, from the kept embeddings: (vectors, keys); 0 where none is."""
+    def embeddings(self, keys: Sequence[Key], dimensions: int) -> Vectors:
+        """The kept embeddings of passages: (keys, dimensions); zeros where none is."""
         with self._engine.connect() as connection:
             kept = load_many(connection, self.encoder, {content for content, _ in keys})
-        nothing = np.zeros(vectors.shape[1], dtype=np.float32)
+        nothing = np.zeros(dimensions, dtype=np.float32)
         rows = [kept[content][ordinal] if content in kept else nothing for content, ordinal in keys]
-        return vectors @ np.stack(rows).T if rows else np.zeros((len(vectors), 0), dtype=np.float32)
+        return np.stack(rows) if rows else np.zeros((0, dimensions), dtype=np.float32)
+
+    def forget(self) -> None:
+        """Drop the embeddings of views: their words may have been erased."""
+        self.of_view.cache_clear()
+
+    def _of_view(self, view: View, dimensions: int) -> tuple[tuple[Key, ...], Vectors]:
+        contents = sorted(view.by_content)
+        with self._engine.connect() as connection:
+            kept = load_many(connection, self.encoder, contents)
+        keys = tuple((content, ordinal) for content in contents for ordinal in range(len(kept.get(content, ()))))
+        rows = [kept[content] for content in contents if content in kept]
+        return keys, np.concatenate(rows) if rows else np.zeros((0, dimensions), dtype=np.float32)
 
     def records(self) -> Iterator[tuple[Key, frozenset[str], Vectors]]:
         """All that the live generation holds."""

@@ -19,7 +19,7 @@ from retrieval.questions import Question
 from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots
-from retrieval.units import Unit, forget_units, in_full, steps_with, units_of
+from retrieval.units import Unit, forget_units, in_full, stating, steps_with
 from retrieval.versions import View
 
 # Chosen on the development cases; docs/answers.md has their effect.
@@ -72,7 +72,7 @@ class Selector:
     def __init__(self, domain: Domain, retriever: Retriever, readings: Readings) -> None:
         self._retriever, self.readings = retriever, readings
         self._circumstances = Circumstances(domain)
-        for forget in (readings.forget, self._circumstances.forget, forget_units):
+        for forget in (readings.forget, self._circumstances.forget, forget_units, retriever.dense.forget):
             retriever.catalog.on_erased(forget)
 
     @property
@@ -102,7 +102,7 @@ class Selector:
 
     def _ranked(self, asked: Question, hits: Sequence[Hit], given: Slots) -> tuple[list[Unit], Slots]:
         """The units, and what is known of the slots."""
-        units = [u for hit in hits for u in units_of(hit.version, hit.passage) if u.states]
+        units = [unit for hit in hits for unit in stating(hit.version, (hit.passage,))]
         if not units:
             return [], given
         wanted = self._circumstances.wanted(asked, given, units)

@@ -111,11 +111,11 @@ class Generation:
             limit: how many at most.
         """
         flags: Sequence[Any] = [{_flag(name): True} for name in sorted(audiences)]
-        if not flags or not self.count():
+        if not flags or not (held := self.count()):
             return []
         where: Any = flags[0] if len(flags) == 1 else {"$or": flags}
         found = self._collection.query(
-            query_embeddings=vector[np.newaxis], n_results=min(limit, self.count()), where=where, include=["distances"]
+            query_embeddings=vector[np.newaxis], n_results=min(limit, held), where=where, include=["distances"]
         )
         distances = found["distances"] or [[]]
         return [(_parse(i), 1 - d) for i, d in zip(found["ids"][0], distances[0], strict=True)]

@@ -8,7 +8,7 @@ scores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,7 @@ class Retriever:
     dense: DenseIndex
     embedder: Embeddings
     fusion: Fusion = Fusion()
+    exact: int = 50_000  # passages that a caller may read; more are searched by the indexes
 
     def search(self, view: View, query: str, context: str = "", limit: int = 8) -> tuple[Hit, ...]:
         """The best passages for a query.
@@ -65,15 +66,27 @@ class Retriever:
         total = sum(weight for weight, _ in texts)
         vectors = np.asarray(self.embedder.embed_documents([text for _, text in texts]), dtype=np.float32)
         found = [self._lexical(view, text) for _, text in texts]
-        proposed = [self._nearest(view, vector) for vector in vectors] if self.fusion.dense else []
-        candidates = sorted({key for keys in (*map(_best, found), *proposed) for key in keys})
-        cosines = self.dense.cosines(vectors, candidates)  # (texts, candidates)
+        candidates, embeddings = self._candidates(view, vectors, found)
         scores = np.zeros(len(candidates))
-        for (weight, _), lexical, near in zip(texts, found, cosines, strict=True):
+        for (weight, _), lexical, near in zip(texts, found, vectors @ embeddings.T, strict=True):
             said = np.array([lexical.get(key, 0.0) for key in candidates])
             scores += weight / total * (self.fusion.dense * near + self.fusion.lexical * said)
-        ranked = sorted(zip(candidates, scores, strict=True), key=lambda item: (-round(item[1], 5), item[0]))
-        return tuple(self._hit(view, key, float(score)) for key, score in ranked[:limit])
+        best = np.argsort(-scores.round(5), kind="stable")[:limit]  # candidates are in order: so are ties
+        return tuple(self._hit(view, candidates[i], float(scores[i])) for i in best)
+
+    def _candidates(
+        self, view: View, vectors: Vectors, found: Sequence[Mapping[Key, float]]
+    ) -> tuple[Sequence[Key], Vectors]:
+        """Passages that may be the best, in the order of their keys, and their embeddings: (passages, dimensions).
+
+        All that a caller may read where that is little, which is exact; else what both indexes propose.
+        """
+        dimensions = vectors.shape[1]
+        if len(self.catalog.lengths(view)) <= self.exact:
+            return self.dense.of_view(view, dimensions)
+        proposed = [self._nearest(view, vector) for vector in vectors] if self.fusion.dense else []
+        keys = sorted({key for some in (*map(_best, found), *proposed) for key in some})
+        return keys, self.dense.embeddings(keys, dimensions)
 
     def _lexical(self, view: View, text: str) -> dict[Key, float]:
         """BM25 scores in standard deviations over the view; none where the index has no say."""

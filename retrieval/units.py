@@ -96,7 +96,12 @@ class Unit:
 
 def stating(version: Version, passages: Iterable[Passage]) -> list[Unit]:
     """The units of passages that state something."""
-    return [unit for passage in passages for unit in units_of(version, passage) if unit.states]
+    return [unit for passage in passages for unit in _stating(version, passage)]
+
+
+@lru_cache(maxsize=20_000)
+def _stating(version: Version, passage: Passage) -> tuple[Unit, ...]:
+    return tuple(unit for unit in units_of(version, passage) if unit.states)
 
 
 def units_of(version: Version, passage: Passage) -> list[Unit]:
@@ -136,8 +141,9 @@ _spans = lru_cache(maxsize=50_000)(sentence_spans)  # of lines of documents
 
 
 def forget_units() -> None:
-    """Drop what is kept of lines: their words may have been erased."""
+    """Drop what is kept of lines and passages: their words may have been erased."""
     _spans.cache_clear()
+    _stating.cache_clear()
 
 
 def steps_with(unit: Unit, most: int) -> tuple[Unit, ...]:

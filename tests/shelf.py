@@ -71,7 +71,7 @@ class Shelf:
         self.catalog = Catalog(self.engine)
         self.lexical = LexicalIndex(self.engine)
         self.dense = DenseIndex(self.engine, Place(home / "chroma", sync_threshold=sync_threshold), "test")
-        self.retriever = Retriever(self.catalog, self.lexical, self.dense, embedder)
+        self.retriever = Retriever(self.catalog, self.lexical, self.dense, embedder, exact=0)
         self.reader = reader or WordReader()
         self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, embedder, self.reader)
         self.publisher.upkeep.start()

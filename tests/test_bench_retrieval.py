@@ -75,7 +75,7 @@ def test_the_commands_tell_a_table_and_keep_json(tmp_path, bench):
     told = CliRunner().invoke(app, asked)
     assert told.exit_code == 0, told.output
     kept = json.loads((tmp_path / f"judged-{bench}.json").read_text())
-    assert kept["over"] == ("4 questions" if bench == "retrieve" else "5 questions")
+    assert kept["over"].startswith("4 questions" if bench == "retrieve" else "5 questions")
     assert len(kept["arms"]) == (len(ARMS) if bench == "retrieve" else 3)
     assert "| arm |" in (tmp_path / f"judged-{bench}.md").read_text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -40,6 +41,18 @@ def test_the_same_again_is_unchanged_and_a_shorter_version_leaves_no_orphan(shel
     assert shelf.publish("vault", V2, "2026-06-01").version == 2
     assert any("9 hours" in text for *_, text in found(shelf, "restore", "2026-05-01"))
     assert not any("9 hours" in text for *_, text in found(shelf, "restore", "2026-07-01"))
+
+
+def test_all_passages_and_what_the_index_proposes_give_the_same(shelf):
+    for n, word in enumerate(("vault", "lock", "cloud", "bridge", "river", "signal")):
+        shelf.publish(
+            word, V1.replace("vault", word).replace("41", str(41 + n)), audience=["public", "agents"][n % 2 :]
+        )
+    whole = replace(shelf.retriever, exact=1000)
+    for audiences in (PUBLIC, EVERYONE):
+        view = shelf.catalog.view(audiences, at("2026-07-01"))
+        for query in ("what does the bridge cost", "how long is a restore", "signal"):
+            assert whole.search(view, query, limit=5) == shelf.retriever.search(view, query, limit=5)
 
 
 def test_a_file_sent_again_without_dates_is_unchanged(shelf):

@@ -30,7 +30,7 @@ class Replica:
         self.engine = open_database(database)
         self.catalog = Catalog(self.engine)
         self.dense = DenseIndex(self.engine, Place(Path("/nowhere"), chroma), "test")
-        self.retriever = Retriever(self.catalog, LexicalIndex(self.engine), self.dense, HashEmbedder())
+        self.retriever = Retriever(self.catalog, LexicalIndex(self.engine), self.dense, HashEmbedder(), exact=0)
         self.publisher = Publisher(domain, self.engine, self.catalog, self.dense, HashEmbedder(), WordReader())
         with self.publisher.turn():
             self.publisher.upkeep.start()
