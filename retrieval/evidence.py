@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots
 from retrieval.units import Unit, forget_units, in_full, stating, steps_with
+from retrieval.vectors import Vectors
 from retrieval.versions import View
 
 # Chosen on the development cases; docs/answers.md has their effect.
@@ -30,6 +32,7 @@ _HITS = 30  # passages whose units are looked at
 _MOST_UNITS = 3
 _MOST_ROWS = 6
 _MOST_STEPS = 9
+_VECTORS = 4096  # of sentences of documents, kept in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,9 @@ class Selector:
     def __init__(self, domain: Domain, retriever: Retriever, readings: Readings) -> None:
         self._retriever, self.readings = retriever, readings
         self._circumstances = Circumstances(domain)
-        for forget in (readings.forget, self._circumstances.forget, forget_units, retriever.dense.forget):
+        self._vector = lru_cache(maxsize=_VECTORS)(self._embedded)
+        kept = (readings.forget, self._circumstances.forget, forget_units, retriever.dense.forget)
+        for forget in (*kept, self._vector.cache_clear):
             retriever.catalog.on_erased(forget)
 
     @property
@@ -171,8 +176,10 @@ class Selector:
 
     def _alike(self, one: Unit, other: Unit) -> bool:
         """Whether two units are about the same subject, by their cosine under the bare encoder."""
-        vectors = np.asarray(self._retriever.embedder.embed_documents([one.text, other.text]), dtype=np.float32)
-        return float(vectors[0] @ vectors[1]) >= _SAME_SUBJECT
+        return float(self._vector(one.text) @ self._vector(other.text)) >= _SAME_SUBJECT
+
+    def _embedded(self, text: str) -> Vectors:
+        return np.asarray(self._retriever.embedder.embed_query(text), dtype=np.float32)
 
 
 def _as_well(ranked: Sequence[Unit], least: float) -> list[Unit]:
