@@ -137,23 +137,41 @@ def _marked(base: SentenceBase, tagger: Tagger, texts: Sequence[str]) -> list[Ma
         for i in own[_OVERLAP // 2 if continued else 0 :]:
             decided[text][int(offsets[i][0]), int(offsets[i][1])] = row[i]
     follows: Features = (_TRANSITION_WEIGHT * tagger.follows).cpu().numpy()
-    return [
-        {kind: _spans(text, {at: row[n] for at, row in tokens.items()}, follows[n]) for n, kind in enumerate(KINDS)}
-        for text, tokens in zip(texts, decided, strict=True)
-    ]
+    return [_found(text, tokens, follows) for text, tokens in zip(texts, decided, strict=True)]
 
 
-def _spans(text: str, tokens: dict[Span, Features], follows: Features) -> tuple[Span, ...]:
-    """Where the pieces of one kind begin and end, without loose punctuation.
+def _found(text: str, tokens: dict[Span, Features], follows: Features) -> Marks:
+    """The pieces of a text.
 
     Args:
         text: that was tagged.
-        tokens: where each token is, and the log-probabilities of its tags, (3,).
-        follows: log-probability of a tag after another, (3, 3).
+        tokens: where each token is, and the log-probabilities of its tags, (kinds, 3).
+        follows: log-probability of a tag after another, (kinds, 3, 3).
     """
     order = sorted(tokens)
+    if not order:
+        return dict.fromkeys(KINDS, ())
+    tags = _likeliest(np.stack([tokens[at] for at in order]), follows)
+    return {kind: _spans(text, order, tags[:, n]) for n, kind in enumerate(KINDS)}
+
+
+def _likeliest(scores: Features, follows: Features) -> Tags:
+    """For each kind the sequence of tags with the highest probability: (tokens, kinds), of (tokens, kinds, 3)."""
+    best, back = scores[0] + follows[:, OUTSIDE], []  # before a text is nothing
+    for row in scores[1:]:
+        paths = best[:, :, None] + follows  # (kinds, tag before, tag)
+        back.append(paths.argmax(1))
+        best = paths.max(1) + row
+    tags, every = [best.argmax(1)], np.arange(scores.shape[1])
+    for row in reversed(back):
+        tags.append(row[every, tags[-1]])
+    return np.stack(tags[::-1])
+
+
+def _spans(text: str, order: Sequence[Span], tags: Tags) -> tuple[Span, ...]:
+    """Where the pieces of one kind begin and end, without loose punctuation; `tags` are those of the tokens."""
     found: list[list[int]] = []
-    for (start, end), tag in zip(order, _likeliest([tokens[at] for at in order], follows), strict=True):
+    for (start, end), tag in zip(order, tags, strict=True):
         inside_word = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
         begins = tag == BEGINS and not (inside_word and found and found[-1][1] == start)
         after_mark = tag == CONTINUES and text[:start].endswith(("? ", "?\n"))  # "Is it far? Does a bus go there?"
@@ -163,21 +181,6 @@ def _spans(text: str, tokens: dict[Span, Features], follows: Features) -> tuple[
             found[-1][1] = end
     trimmed = (_trimmed(text, *_whole_words(text, start, end)) for start, end in found)
     return tuple((start, end) for start, end in trimmed if any(c.isalnum() for c in text[start:end]))
-
-
-def _likeliest(scores: Sequence[Features], follows: Features) -> list[int]:
-    """The sequence of tags with the highest probability."""
-    if not scores:
-        return []
-    best, back = scores[0] + follows[OUTSIDE], []  # before a text is nothing
-    for row in scores[1:]:
-        paths = best[:, None] + follows  # (tag before, tag)
-        back.append(paths.argmax(0))
-        best = paths.max(0) + row
-    tags = [int(best.argmax())]
-    for row in reversed(back):
-        tags.append(int(row[tags[-1]]))
-    return tags[::-1]
 
 
 def _whole_words(text: str, start: int, end: int) -> Span:

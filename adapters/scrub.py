@@ -28,10 +28,7 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b
 _IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d)")
 _NATIONAL = re.compile(r"(?<![\w.+-])0\d{1,4}(?:[ /-]\d{2,4}){2,4}(?![\w-])")  # grouped as no order number is
 _REGIONS = (None, "NL", "DE", "GB", "US")  # how numbers without a country code are read; the first that fits
-
-
 _REMOVED = re.compile(r"<(?:EMAIL|IBAN|CARD|IP|PHONE|PERSON|ADDRESS)>")  # in the place of what was taken out before
-
 
 Marker = Callable[[Sequence[str]], "list[Marks]"]  # see `adapters.message_tagger.MessageTagger.mark`
 

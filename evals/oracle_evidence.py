@@ -24,13 +24,13 @@ class OracleSelector(Selector):
     def __init__(self, real: Selector, catalog: Catalog, case: Case) -> None:
         self.readings = real.readings
         self._catalog, self._case = catalog, case
-        self._asked: Question | None = None
+        self._asked: str | None = None  # the sentence of the first question: what it asks may come without its date
 
     def select(self, view: View, question: Question, given: Slots, sufficient: float | None = None) -> Finding:
         """See `Selector.select`."""
-        if self._asked not in (None, question):
+        if self._asked not in (None, question.sentence):
             return Finding(question, (), 0.0)
-        self._asked = question
+        self._asked = question.sentence
         units = dict.fromkeys(u for fact in self._case.expect.facts for u in self._stating(view, fact))
         return Finding(question, tuple(replace(u, score=1.0) for u in units), 1.0 if units else 0.0)
 
