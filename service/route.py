@@ -102,7 +102,7 @@ def plan(
         return Route(labels is not None, False, form, (), refusal)
     found = enquiry.questions if _words(ticket) and asked != "nothing" else ()
     likely = None if form or labels is None else _likely(labels, domain)
-    unlabelled = form is None and labels is not None
+    unlabelled = form is None and labels is not None and options.facts != "always"
     return Route(labels is not None, True, form, found, _why_facts(labels, form, options), unlabelled, likely)
 
 

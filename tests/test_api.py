@@ -61,7 +61,7 @@ def test_a_question_about_another_date_is_answered_for_it(public):
 
 
 def test_an_unknown_date_is_asked_for_where_the_answer_changed(public):
-    asked = "We joined one spring. What did the Team plan cost per user at that time, billed monthly in EUR?"
+    asked = "How much was the Team plan per user at that time, billed monthly in EUR?"
     reply = ask(public, asked, as_of="2026-11-15")
     assert reply["action"] == "clarify"
     assert "the exact day" in reply["answer"]["text"]
@@ -69,7 +69,7 @@ def test_an_unknown_date_is_asked_for_where_the_answer_changed(public):
 
 
 def test_a_reply_is_made_of_what_its_reader_may_read(public, admin):
-    asked = "What is the largest discount that a support agent may give on his own?"
+    asked = "Up to what discount may I as an agent go on my own?"
     assert any(c["doc_id"].startswith("agent-") for c in ask(admin, asked)["citations"])
     assert not any(c["doc_id"].startswith("agent-") for c in ask(admin, asked, audience="customers")["citations"])
     wide = public.post("/v1/respond", json={"ticket": {"body": asked}, "audience": "agents"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from html import unescape
@@ -487,7 +488,9 @@ def test_a_review_is_judged_and_the_next_one_comes(admin, parts):
 
 def test_adapters_are_moved_after_a_page_that_says_what_will_happen(admin, parts, tmp_path):
     live, other = parts.registry.target("live"), second_adapter(parts, tmp_path / "other")
-    assert "0.952" in admin.get("/adapters").text, "the card of what is live"
+    card = json.loads((parts.domain.folder / "adapter" / "card.json").read_text("utf-8"))
+    accuracy = f"{card['fields']['queue']['methods']['LoRA adapter']['accuracy']:.3f}"
+    assert accuracy in admin.get("/adapters").text, "the card of what is live"
     for action, told in [("promote", "in the place of"), ("shadow", "in the background"), ("canary", "percent")]:
         assert told in admin.get(f"/adapters/{action}?id={other}").text
         assert "Adapters" in admin.send(f"/adapters/{action}", {"id": other, "share": "5"}).text

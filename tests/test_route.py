@@ -103,3 +103,14 @@ def test_a_day_that_is_not_told_is_asked_for(domain):
         decide(plan(*asking("What did it cost?"), None, Options(), domain), None, (unclear,), domain).action
         == "clarify"
     )
+
+
+@pytest.mark.parametrize(
+    ("abstained", "facts", "unlabelled"), [(True, "auto", True), (False, "auto", False), (True, "always", False)]
+)
+def test_evidence_must_be_surer_where_no_label_says_what_is_wanted(domain, abstained, facts, unlabelled):
+    given = {
+        "next_action": Label("quote_price", 0.6, abstained, ()),
+        "needs_facts": Label("facts", 0.9, False, ()),
+    }
+    assert plan(*asking("What does it cost?"), given, Options(facts=facts), domain).unlabelled is unlabelled

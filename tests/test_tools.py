@@ -587,7 +587,7 @@ def test_a_ticket_full_of_markup_reaches_the_note_escaped(serve, settings, servi
 
 
 def test_a_document_that_the_key_may_not_read_never_reaches_a_tool(serve, settings, services, zendesk, chatwoot):
-    question = "What is the largest discount that a support agent may give on his own?"
+    question = "Up to what discount may I as an agent go on my own?"
     for number in (35, 36):
         zendesk.ticket(number, (7, True, question))
     hidden = {v["title"] for v in _agents_only(services)}
