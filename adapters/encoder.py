@@ -113,11 +113,16 @@ class Encoder(Embeddings):
         Merging has changed what adapters compute (peft#1043): whoever asks for it compares golden outputs, see
         `Adapter.prove`.
         """
+        return self._compiled(self.adapted(folder))
+
+    def adapted(self, folder: Path) -> nn.Module:
+        """The same as PyTorch's network, for other programs."""
         with warnings.catch_warnings():
             # transformers 5.23 warns of an attribute that peft 0.21 still reads
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-            adapted: Any = PeftModel.from_pretrained(copy.deepcopy(self.base.network), str(folder)).eval()
-        return self._compiled(adapted.merge_and_unload())
+            found: Any = PeftModel.from_pretrained(copy.deepcopy(self.base.network), str(folder)).eval()
+        network: nn.Module = found.merge_and_unload()
+        return network
 
     def _compiled(self, network: nn.Module) -> nn.Module:
         return self._compiler.compiled(network) if self._compiler else network

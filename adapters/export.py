@@ -69,7 +69,7 @@ def to_onnx(classifier: AdapterClassifier, encoder: Encoder, rows: Sequence[Row]
     """
     _fresh(classifier, out)
     out.mkdir(parents=True)
-    network = encoder.merged(classifier.folder)
+    network = encoder.adapted(classifier.folder)
     _export(encoder.base, network, out / "float32.onnx")
     quantize_dynamic(out / "float32.onnx", out / "encoder.onnx", weight_type=QuantType.QInt8)
     (out / "float32.onnx").unlink()
