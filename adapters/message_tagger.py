@@ -101,7 +101,9 @@ def windows(base: SentenceBase, texts: Sequence[str]) -> Windows:
     capitals = [
         [texts[n][start : start + 1].isupper() for start, _ in row] for n, row in zip(text, offsets, strict=True)
     ]
-    batch = {**found, "token_type_ids": torch.tensor(capitals, dtype=torch.long)}
+    batch = dict(found)
+    if "token_type_ids" in batch:  # encoders without segments cannot be told
+        batch["token_type_ids"] = torch.tensor(capitals, dtype=torch.long)
     return Windows({key: value.to(base.device) for key, value in batch.items()}, text, offsets)
 
 

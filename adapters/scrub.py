@@ -28,14 +28,13 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b
 _IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d)")
 _NATIONAL = re.compile(r"(?<![\w.+-])0\d{1,4}(?:[ /-]\d{2,4}){2,4}(?![\w-])")  # grouped as no order number is
 _REGIONS = (None, "NL", "DE", "GB", "US")  # how numbers without a country code are read; the first that fits
-_REMOVED = re.compile(r"<(?:EMAIL|IBAN|CARD|IP|PHONE|PERSON|ADDRESS)>")  # in the place of what was taken out before
 
 Marker = Callable[[Sequence[str]], "list[Marks]"]  # see `adapters.message_tagger.MessageTagger.mark`
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """Personal data at [start, end) of a text: `EMAIL`, `IBAN`, `CARD`, `IP`, `PHONE`, `PERSON` or `ADDRESS`."""
+    """Personal data at [start, end) of a text; for `kind` see `REMOVABLE`."""
 
     kind: str
     start: int
@@ -147,3 +146,5 @@ _FINDERS: dict[str, Callable[[str], Iterator[Span] | list[Span]]] = {
     "IP": _matches(_IP, _is_address),
     "PHONE": _phones,
 }
+REMOVABLE = (*_FINDERS, PERSON, ADDRESS)  # all kinds of personal data
+_REMOVED = re.compile(f"<(?:{'|'.join(REMOVABLE)})>")  # replaces what was removed before

@@ -178,7 +178,7 @@ class Dates(_Frozen):
 
     ask: str = "the day that this is about"
     then: tuple[str, ...] = ()  # words that lean on a past date named before: "then", "on that day"
-    never: tuple[str, ...] = ()  # words that look like a date and are a rate or a duration: "in a day"
+    never: tuple[str, ...] = ()  # words that mislead the date parser: rates, durations, "mid" before a month
 
 
 class Audience(_Frozen):

@@ -20,7 +20,7 @@ from adapters.data.quality import Agreement, Slice, agreement, balance, cross_pr
 from adapters.data.rows import Fields, scrubbed, share_of, targets
 from adapters.data.sources import Sourced, annotator_pairs
 from adapters.folders import need_room, whole
-from adapters.scrub import Scrubber
+from adapters.scrub import REMOVABLE, Scrubber
 from domains.seal import fingerprint, seal
 from domains.spec import InvalidInput
 
@@ -161,8 +161,7 @@ def _without_copies(rows: Sequence[Sourced]) -> tuple[Sourced, ...]:
 
 
 def _removed(rows: Sequence[Sourced]) -> dict[str, int]:
-    kinds = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "PERSON", "ADDRESS")
-    return {kind: sum(s.row.text.count(f"<{kind}>") for s in rows) for kind in kinds}
+    return {kind: sum(s.row.text.count(f"<{kind}>") for s in rows) for kind in REMOVABLE}
 
 
 def _facts(s: Sourced) -> list[str]:

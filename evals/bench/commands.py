@@ -247,7 +247,7 @@ def verify(
 def speed(
     domain: Annotated[str, typer.Option(help="Its documents, adapter and development cases.")] = "support",
     clients: Annotated[str, typer.Option(help="Numbers of clients, with commas.")] = "1,16",
-    rounds: Annotated[int, typer.Option(min=1, help="So many rounds; medians are told.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds; the medians are shown.")] = 5,
     seconds: Annotated[float, typer.Option(min=1, help="Of each round.")] = 15.0,
     out: Out = Path("bench"),
     as_json: AsJson = False,

@@ -142,8 +142,8 @@ def _our_ask(key: str) -> Ask:
     headers = {"Authorization": f"Bearer {key}"}
 
     def ask(http: httpx.Client, case: Case) -> httpx.Response:
-        told = {"ticket": case.ticket.model_dump(), "customer": dict(case.customer), "as_of": case.as_of}
-        return http.post("/v1/respond", json=told | {"audience": "public"}, headers=headers)
+        body = {"ticket": case.ticket.model_dump(by_alias=True), "customer": dict(case.customer), "as_of": case.as_of}
+        return http.post("/v1/respond", json=body | {"audience": "public"}, headers=headers)
 
     return ask
 
@@ -157,8 +157,8 @@ def _other_ask(domain: Domain) -> Ask:
 
 
 def _other(chunks: Path, domain: Domain) -> list[str]:
-    told = ["--domain", str(domain.folder), "--port", str(_PORTS[OTHERS])]
-    return ["-m", "evals.bench.straightforward", str(chunks), *told]
+    options = ["--domain", str(domain.folder), "--port", str(_PORTS[OTHERS])]
+    return ["-m", "evals.bench.straightforward", str(chunks), *options]
 
 
 def _written(services: Services, path: Path) -> Path:
@@ -182,8 +182,8 @@ def _written(services: Services, path: Path) -> Path:
 
 @contextmanager
 def _serving(name: str, arguments: Sequence[str], settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """A service as a process, ready; it is told to stop afterwards."""
-    told = {
+    """Run a service as a process, wait until it is ready, and terminate it afterwards."""
+    environment = {
         "FORMFACT_HOME": str(settings.home),
         "FORMFACT_DOMAIN": settings.domain,
         "FORMFACT_REQUESTS_PER_MINUTE": "1000000",
@@ -191,7 +191,7 @@ def _serving(name: str, arguments: Sequence[str], settings: Settings) -> Iterato
     }
     log = settings.home.with_name(f"{name.split(',', maxsplit=1)[0].lower()}.log")
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, *arguments], env=os.environ | told, stdout=out, stderr=out)
+        process = subprocess.Popen([sys.executable, *arguments], env=os.environ | environment, stdout=out, stderr=out)
         try:
             _wait(name, process, log)
             yield process
