@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from domains.commands import DomainName
 from domains.seal import fingerprint, open_sealed, openings
-from domains.spec import Domain, load_domain
+from domains.spec import Conflict, Domain, load_domain
 
 app = typer.Typer(no_args_is_help=True)
 
-DomainName = Annotated[str, typer.Option(help="A folder of domains/, or a path.")]
 Data = Annotated[
     Path | None, typer.Option(help="A data set: train.jsonl, holdout.jsonl. Default: the domain's tickets.")
 ]
@@ -27,7 +27,9 @@ Data = Annotated[
 def train(
     domain: DomainName = "support",
     data: Data = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; default: the domain's adapter/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; default: the domain's adapter/, if there is none yet.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="lora, or joined: linear heads alone, in seconds.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Default: see adapters/recipe.py, as for the others.")] = None,
     targets: Annotated[str | None, typer.Option(help="Layers, with commas, or all-linear.")] = None,
@@ -59,10 +61,14 @@ def train(
     stated = locals()
     spec = load_domain(domain)
     tickets = (data or spec.folder / "tickets") / "train.jsonl"
+    target = _target(spec, out)
+    if with_card and not (tickets.parent / "holdout.jsonl").is_file():
+        Console(stderr=True).print(f"No card is written: {tickets.parent / 'holdout.jsonl'} is not there.")
+        with_card = False
     encoder = Encoder(spec.encoder)
     split = rows.split(rows.load(tickets, spec.label_names, MessageTagger(encoder).scrub))
     chosen = {f.name: stated[f.name] for f in fields(Recipe) if stated.get(f.name) is not None}
-    recipe, target = replace(Recipe(), **chosen), out or spec.folder / "adapter"
+    recipe = replace(Recipe(), **chosen)
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Training", total=1.0)
         run(
@@ -77,6 +83,17 @@ def train(
         )
     if with_card:
         _card(spec, target, data)
+
+
+def _target(spec: Domain, out: Path | None) -> Path:
+    """Where an adapter is written; what a domain ships is replaced only by name.
+
+    Raises:
+        Conflict: the domain has an adapter, and no other folder is named.
+    """
+    if out is None and (spec.folder / "adapter").exists():
+        raise Conflict(f"{spec.folder / 'adapter'} is there.", "Name a folder with --out; the same one replaces it.")
+    return out or spec.folder / "adapter"
 
 
 @app.command()

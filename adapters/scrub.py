@@ -29,6 +29,7 @@ _IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-
 _NATIONAL = re.compile(r"(?<![\w.+-])0\d{1,4}(?:[ /-]\d{2,4}){2,4}(?![\w-])")  # grouped as no order number is
 _REGIONS = (None, "NL", "DE", "GB", "US")  # how numbers without a country code are read; the first that fits
 
+Known = Callable[[str, str], bool]  # a kind and the words that look like it -> are they nobody's?
 Marker = Callable[[Sequence[str]], "list[Marks]"]  # see `adapters.message_tagger.MessageTagger.mark`
 
 
@@ -49,6 +50,11 @@ class Redacted:
     asks: tuple[Span, ...]
 
 
+def nobody(kind: str, words: str) -> bool:
+    """Knows no words: everything that looks like personal data is taken out."""
+    return False
+
+
 class Scrubber:
     """Takes personal data out of texts.
 
@@ -59,16 +65,17 @@ class Scrubber:
     def __init__(self, mark: Marker) -> None:
         self._mark = mark
 
-    def __call__(self, texts: Sequence[str], is_known: Callable[[str], bool] = lambda _: False) -> list[str]:
+    def __call__(self, texts: Sequence[str], is_known: Known = nobody) -> list[str]:
         """Texts with `<EMAIL>`, `<PERSON>` and so on in the place of personal data; for `is_known` see `redacted`."""
         return [found.text for found in self.redacted(texts, is_known)]
 
-    def redacted(self, texts: Sequence[str], is_known: Callable[[str], bool] = lambda _: False) -> list[Redacted]:
+    def redacted(self, texts: Sequence[str], is_known: Known = nobody) -> list[Redacted]:
         """Texts without personal data, with their questions.
 
         Args:
             texts: any number.
-            is_known: says of what looks like a name whether it is a word of the documents, such as a product.
+            is_known: says of PERSON or ADDRESS, and of the words that look like one, whether they belong to the
+                domain or its documents, such as a region or a product.
         """
         return [
             _without(text, _personal(text, marks), marks[QUESTION], is_known)
@@ -84,12 +91,10 @@ class Scrubber:
         return self._mark([_REMOVED.sub(lambda match: "0" * len(match.group()), text) for text in texts])
 
 
-def _without(
-    text: str, personal: Sequence[Personal], asks: Sequence[Span], is_known: Callable[[str], bool]
-) -> Redacted:
+def _without(text: str, personal: Sequence[Personal], asks: Sequence[Span], is_known: Known) -> Redacted:
     kept, asked, at = [], [list(span) for span in asks], 0
     for found in personal:
-        if found.kind == PERSON and is_known(text[found.start : found.end]):
+        if found.kind in (PERSON, ADDRESS) and is_known(found.kind, text[found.start : found.end]):
             continue
         kept += [text[at : found.start], f"<{found.kind}>"]
         at, begins = found.end, sum(map(len, kept)) - len(kept[-1])

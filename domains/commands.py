@@ -14,6 +14,10 @@ from domains.spec import load_domain
 
 app = typer.Typer(no_args_is_help=True)
 
+DomainName = Annotated[
+    str, typer.Option("--domain", envvar="FORMFACT_DOMAIN", help="A folder of domains/, or a path to one.")
+]
+
 # Folders that a domain can do without, and what is then missing.
 OPTIONAL_PARTS = {
     "documents": "no documents are published at start",
@@ -24,7 +28,7 @@ OPTIONAL_PARTS = {
 
 
 @app.command()
-def check(domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support") -> None:
+def check(domain: DomainName = "support") -> None:
     """Check a domain's definition, list its labels, and name the folders that are missing.
 
     Example: `formfact domain check --domain support`

@@ -225,6 +225,16 @@ class Domain(_Frozen):
         return {name: field.risk for name, field in self.fields.items()}
 
     @cached_property
+    def slot_words(self) -> frozenset[str]:
+        """Every word or phrase that names the value of a slot, in lower case."""
+        return frozenset(
+            words.casefold()
+            for slot in self.slots.values()
+            for value, phrases in slot.values.items()
+            for words in (value, *phrases)
+        )
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The zone in which a bare date starts."""
         return ZoneInfo(self.time_zone)

@@ -1,6 +1,6 @@
-"""The arms of the comparison: where labels come from, where answers come from. Each part's worth is seen alone.
+"""The arms of the comparison: where labels come from, and where answers come from. Each arm is one of each.
 
-An arm is the service's own pipeline with some of its parts replaced. `docs/evals.md` tells what each is for.
+An arm is the service's own pipeline with some of its parts replaced. `docs/evals.md` says what each is for.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ class Labels(StrEnum):
     NEAREST = baselines.NEAREST
     PROBE = baselines.PROBE
     ZERO_SHOT = "zero-shot by embedding"
-    PROMPT = "prompt"
-    EXAMPLES = "prompt with the nearest labelled tickets"
+    PROMPT = "prompt with the nearest labelled tickets"
     ORACLE = "oracle"
 
 
@@ -48,40 +47,68 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One row of the comparison; `mode` is what the service is asked for."""
+    """One row of the comparison, with a sentence that says what it is."""
 
     name: str
     group: Group
-    mode: Mode
     labels: Labels
     answers: Answers
+    about: str
+
+    @property
+    def mode(self) -> Mode:
+        """What the service is asked for."""
+        if self.labels is Labels.NONE:
+            return "rag"
+        return "tuned" if self.answers in (Answers.NONE, Answers.ALONE) else "hybrid"
 
     @property
     def asks_chat(self) -> bool:
         """Does it need a chat model?"""
-        return self.labels in (Labels.PROMPT, Labels.EXAMPLES) or self.answers in (Answers.CHAT, Answers.ALONE)
+        return self.labels is Labels.PROMPT or self.answers in (Answers.CHAT, Answers.ALONE)
+
+    def differs_from(self, other: Arm) -> tuple[str, ...]:
+        """In what: `labels`, `answers`, both or nothing."""
+        return tuple(part for part in ("labels", "answers") if getattr(self, part) is not getattr(other, part))
 
 
-HYBRID, RAG, TUNED = "hybrid", "rag", "tuned"
-PROMPT, HYBRID_CHAT, RAG_CHAT, RAG_NEAREST = "prompt", "hybrid, chat", "rag, chat", "rag + kNN labels"
+HYBRID, RAG, TUNED, PROMPT = "hybrid", "rag", "tuned", "prompt"
+HYBRID_CHAT, RAG_CHAT, ALONE = "hybrid, chat", "rag, chat", "chat model alone"
+WORDS, ORACLE_LABELS, ORACLE_EVIDENCE = "TF-IDF labels", "oracle labels", "oracle evidence"
 
 ARMS = (
-    Arm(HYBRID, Group.MODE, "hybrid", Labels.ADAPTER, Answers.EXTRACTIVE),
-    Arm(RAG, Group.MODE, "rag", Labels.NONE, Answers.EXTRACTIVE),
-    Arm(TUNED, Group.MODE, "tuned", Labels.ADAPTER, Answers.NONE),
-    Arm(PROMPT, Group.MODE, "tuned", Labels.PROMPT, Answers.NONE),
-    Arm(HYBRID_CHAT, Group.MODE, "hybrid", Labels.ADAPTER, Answers.CHAT),
-    Arm(RAG_CHAT, Group.MODE, "rag", Labels.PROMPT, Answers.CHAT),
-    Arm("majority labels", Group.LABELS, "hybrid", Labels.MAJORITY, Answers.EXTRACTIVE),
-    Arm("zero-shot labels", Group.LABELS, "hybrid", Labels.ZERO_SHOT, Answers.EXTRACTIVE),
-    Arm("TF-IDF labels", Group.LABELS, "hybrid", Labels.WORDS, Answers.EXTRACTIVE),
-    Arm(RAG_NEAREST, Group.LABELS, "hybrid", Labels.NEAREST, Answers.EXTRACTIVE),
-    Arm("linear probe labels", Group.LABELS, "hybrid", Labels.PROBE, Answers.EXTRACTIVE),
-    Arm("prompted labels", Group.LABELS, "hybrid", Labels.PROMPT, Answers.EXTRACTIVE),
-    Arm("prompted labels + kNN examples", Group.LABELS, "hybrid", Labels.EXAMPLES, Answers.EXTRACTIVE),
-    Arm("rag, chat + kNN examples", Group.LABELS, "rag", Labels.EXAMPLES, Answers.CHAT),
-    Arm("chat model alone", Group.ANSWERS, "tuned", Labels.ADAPTER, Answers.ALONE),
-    Arm("oracle labels", Group.BOUND, "hybrid", Labels.ORACLE, Answers.EXTRACTIVE),
-    Arm("oracle evidence", Group.BOUND, "hybrid", Labels.ADAPTER, Answers.ORACLE),
-    Arm("oracle labels and evidence", Group.BOUND, "hybrid", Labels.ORACLE, Answers.ORACLE),
+    Arm(HYBRID, Group.MODE, Labels.ADAPTER, Answers.EXTRACTIVE, "Adapter for labels, quotations for facts."),
+    Arm(RAG, Group.MODE, Labels.NONE, Answers.EXTRACTIVE, "Quotations for facts, no labels."),
+    Arm(TUNED, Group.MODE, Labels.ADAPTER, Answers.NONE, "Adapter for labels, no facts."),
+    Arm(PROMPT, Group.MODE, Labels.PROMPT, Answers.NONE, "Labels by a prompt with three labelled tickets, no facts."),
+    Arm(HYBRID_CHAT, Group.MODE, Labels.ADAPTER, Answers.CHAT, "Hybrid, worded by the chat model."),
+    Arm(RAG_CHAT, Group.MODE, Labels.NONE, Answers.CHAT, "RAG, worded by the chat model."),
+    Arm("majority labels", Group.LABELS, Labels.MAJORITY, Answers.EXTRACTIVE, "Always the most frequent label."),
+    Arm("zero-shot labels", Group.LABELS, Labels.ZERO_SHOT, Answers.EXTRACTIVE, "The label whose description is near."),
+    Arm(WORDS, Group.LABELS, Labels.WORDS, Answers.EXTRACTIVE, "Hybrid with a logistic regression on words."),
+    Arm("kNN labels", Group.LABELS, Labels.NEAREST, Answers.EXTRACTIVE, "Labels of the nearest tickets."),
+    Arm("linear probe labels", Group.LABELS, Labels.PROBE, Answers.EXTRACTIVE, "A regression on the frozen encoder."),
+    Arm("prompted labels", Group.LABELS, Labels.PROMPT, Answers.EXTRACTIVE, "Hybrid with labels by a prompt."),
+    Arm(ALONE, Group.ANSWERS, Labels.ADAPTER, Answers.ALONE, "The chat model answers without passages."),
+    Arm(ORACLE_LABELS, Group.BOUND, Labels.ORACLE, Answers.EXTRACTIVE, "Hybrid if every label were right."),
+    Arm(ORACLE_EVIDENCE, Group.BOUND, Labels.ADAPTER, Answers.ORACLE, "Hybrid if the right sentences were found."),
+    Arm("oracle labels and evidence", Group.BOUND, Labels.ORACLE, Answers.ORACLE, "Hybrid if both were right."),
 )
+
+# Who is compared with whom; the two of a pair differ in their labels or in their answers, never in both.
+PAIRS = (
+    (HYBRID, RAG),
+    (HYBRID, TUNED),
+    (TUNED, PROMPT),
+    (HYBRID_CHAT, RAG_CHAT),
+    (HYBRID, HYBRID_CHAT),
+    (RAG, RAG_CHAT),
+    (HYBRID_CHAT, ALONE),
+    *((HYBRID, arm.name) for arm in ARMS if arm.group is Group.LABELS),
+    (HYBRID, ORACLE_LABELS),
+    (HYBRID, ORACLE_EVIDENCE),
+)
+
+# The rows of a short table, in the order of preference: those of a chat model only where it is strong enough.
+SHORT = (HYBRID, RAG, TUNED, PROMPT, HYBRID_CHAT, RAG_CHAT, WORDS, ORACLE_LABELS, ORACLE_EVIDENCE)
+MOST_SHORT = 6

@@ -10,11 +10,13 @@ A real line of `domains/support/cases/dev.jsonl` (shortened):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters.data.rows import lines
 from domains.seal import open_sealed, refuse_sealed
@@ -87,6 +89,22 @@ def load(domain: Domain, which: str) -> tuple[Case, ...]:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.jsonl") if p.stem not in _OTHERS))
         raise InvalidInput(f"There are no cases `{which}` in {path.parent}.", f"Use {known}, or a file of your own.")
     return read(open_sealed(path) if is_sealed(which) else path, domain)
+
+
+@lru_cache(maxsize=8)
+def same(folder: Path) -> Mapping[str, str]:
+    """Spellings that mean the same to a domain, from `cases/same.yaml` of its folder; none where it has no such file.
+
+    Raises:
+        InvalidInput: the file does not map spellings to figures.
+    """
+    path = folder / "cases" / "same.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        return TypeAdapter(dict[str, str]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise InvalidInput(f"{path}: {str(error)[:200]}", "domains/support/cases/same.yaml shows one.") from None
 
 
 def read(path: Path, domain: Domain) -> tuple[Case, ...]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from domains.commands import DomainName
 from domains.spec import load_domain
 from evals.compare_commands import app as compare
 
@@ -33,7 +34,7 @@ def evals() -> None:
 
 @app.command()
 def run(
-    domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
+    domain: DomainName = "support",
     cases: Annotated[
         str, typer.Option(help="dev, a .jsonl of your own, or sealed, which is opened to report and never to tune.")
     ] = "dev",

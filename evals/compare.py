@@ -12,7 +12,7 @@ from evals import alone
 from evals.answers import Answered, Answers, Usage, bound_to, key
 from evals.arms import Answers as Source
 from evals.arms import Arm
-from evals.cases import Case
+from evals.cases import Case, same
 from evals.pipelines import Pipelines, request_for
 from evals.recorded import Recorded
 from evals.run import Result, caller_of, reader
@@ -72,7 +72,7 @@ class Comparison:
             said, failed = Said("handoff", "", (), 0, {}), 1
         spent = self._usage(time.perf_counter() - begun, time.process_time() - busy)
         labelled = replace(said, labels={field: value for field, (value, _) in row.labels.items()})
-        marks = mark(case, labelled, reader(services, case, caller_of(services, case)))
+        marks = mark(case, labelled, reader(services, case, caller_of(services, case)), same(services.domain.folder))
         return replace(
             row,
             arm=arm.name,
@@ -105,6 +105,8 @@ class Comparison:
             services.pipeline.selector.reader.fingerprint,
             self.pipelines.chat.name if self.pipelines.chat else "",
             str(services.settings.llm_max_tokens),
+            str(self.pipelines.prompts),
+            str(same(services.domain.folder)),
         )
 
 

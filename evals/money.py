@@ -5,7 +5,7 @@ All amounts are in the currency of the price list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from evals.arms import Arm, Labels
 PRICES = Path(__file__).parent / "prices.yaml"
 _THOUSAND = 1000
 _DAYS_A_MONTH = 365 / 12
-_LEARNT = (Labels.WORDS, Labels.NEAREST, Labels.PROBE, Labels.MAJORITY, Labels.EXAMPLES)
+_LEARNT = (Labels.WORDS, Labels.NEAREST, Labels.PROBE, Labels.MAJORITY, Labels.PROMPT)
 
 
 class Prices(BaseModel):
@@ -59,6 +59,15 @@ class Cost:
     def at(self, tickets: float) -> float:
         """Everything, a thousand tickets, where so many come in an interval."""
         return self.computing + self.people + _THOUSAND * self.fixed / tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """What a thousand tickets cost, arm by arm, if one price were half or twice what the list says."""
+
+    price: str
+    half: dict[str, float]
+    twice: dict[str, float]
 
 
 def load(path: Path) -> Prices:
@@ -101,6 +110,25 @@ def cost(arm: Arm, rows: Sequence[Answered], prices: Prices, labelled: int, case
         fixed=_fixed(arm, prices, labelled, cases),
         interval_tickets=prices.tickets_a_month * prices.retraining_days / _DAYS_A_MONTH,
     )
+
+
+def swings(
+    arms: Mapping[str, tuple[Arm, Sequence[Answered]]], prices: Prices, labelled: int, cases: int
+) -> Iterator[Swing]:
+    """What a thousand tickets cost at half and at twice of each price; see `cost`.
+
+    A price that changes nothing is left out.
+    """
+
+    def costs(other: Prices) -> dict[str, float]:
+        return {name: cost(arm, rows, other, labelled, cases).a_thousand for name, (arm, rows) in arms.items()}
+
+    now = costs(prices)
+    for name in Prices.model_fields:
+        if name != "currency":
+            half, twice = (costs(prices.model_copy(update={name: getattr(prices, name) * by})) for by in (0.5, 2.0))
+            if half != now:
+                yield Swing(name, half, twice)
 
 
 def break_even(ours: Cost, theirs: Cost) -> float | None:

@@ -1,4 +1,4 @@
-"""Notices: short documents that state another value than a document does, for the worlds in which somebody errs."""
+"""Notices: short documents that state another value than a document does, for the variants in which somebody errs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Notice:
     innermost: str  # the audience that the fewest are in
 
     def to(self, kind: str) -> Notice:
-        """The same for a world: where it is hidden, only those may read it who are in the innermost audience."""
+        """The same for a variant: where it is hidden, only those may read it who are in the innermost audience."""
         if kind != "hidden":
             return self
         return replace(self, doc_id=f"{self.doc_id}-hidden", audience=self.innermost, precedence=self.precedence + 10)

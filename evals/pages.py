@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import median
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from domains.spec import InvalidInput
-from evals.arms import HYBRID, RAG, RAG_CHAT, Group
+from evals.arms import HYBRID, RAG, RAG_CHAT, TUNED, Group
 from evals.cases import is_sealed
 from evals.charts import drawn
 from evals.intervals import Interval
-from evals.report import ArmFigures, Report
+from evals.money import Swing
+from evals.report import FORMAT, ArmFigures, Paired, Report
+from evals.significance import BETTER, EQUAL, LEVEL, WORSE
 
-WEAK = "†"
 WEAK_TEXT = (
-    "asks a chat model of 135 million parameters: such a row shows that the pipeline runs with a chat model, and is no "
-    "evidence about chat models."
+    "Arms that ask a chat model this small show that the pipeline runs with one. "
+    "They are no evidence about chat models."
 )
 START, END = "<!-- results -->", "<!-- /results -->"
 _HEAD = ("arm", "useful", "right action", "values right", "labels", "harmful", "needs a person", "s", "a thousand")
+_SHORT_HEAD = ("arm", "useful", "right action", "harmful", "needs a person", "a thousand", "what it is")
+_SMALL = 100  # cases: below, every comparison is said to be one of a small sample
 _REPORT = TypeAdapter(Report)
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    title: str
-    value: str
-    text: str
-    tone: str = ""
+Row = Sequence[str]
 
 
 def as_json(report: Report) -> str:
@@ -39,19 +35,26 @@ def as_json(report: Report) -> str:
     return _REPORT.dump_json(report, indent=1).decode()
 
 
-def read_json(text: str) -> Report:
-    """What `as_json` wrote."""
-    return _REPORT.validate_json(text)
+def schema() -> str:
+    """The JSON schema of a report."""
+    told = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Formfact comparison report"}
+    return json.dumps(told | _REPORT.json_schema(), indent=1) + "\n"
 
 
 def read(path: Path) -> Report:
     """A report from its JSON.
 
     Raises:
-        InvalidInput: the file is none.
+        InvalidInput: the file is none, or was written in another format.
     """
     try:
-        return read_json(path.read_text(encoding="utf-8"))
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(told, dict) and told.get("format") != FORMAT:
+            raise InvalidInput(
+                f"{path} is in format {told.get('format', 1)}, not {FORMAT}.",
+                "Run evals compare again: answers are kept.",
+            )
+        return _REPORT.validate_python(told)
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{path} is no report: {str(error)[:200]}", "Give a report.json of evals compare.") from None
 
@@ -63,48 +66,55 @@ def as_html(report: Report) -> str:
         r=report,
         weak_text=WEAK_TEXT,
         charts=drawn(report),
-        headline=headline(report),
-        losses=losses(report),
-        table={
-            "head": _HEAD,
-            "groups": [(group.value, rows) for group in Group if (rows := _rows(report, group))],
-        },
+        sentence=sentence(report),
+        small=small(report),
+        undecided=undecided(report),
+        short={"head": _SHORT_HEAD, "rows": [_short_cells(report, arm) for arm in report.short]},
+        table={"head": _HEAD, "groups": _grouped(report, report.evidence)},
+        appendix=[_cells(report, arm) for arm in report.appendix],
         zeros=_zeros(report),
         causes=sorted(report.causes.items(), key=lambda item: -item[1]),
         break_even_text=_break_even(report),
+        money=_money(report),
+        swings=[_swing(s) for s in report.swings],
+        in_words=in_words,
         signed=signed,
         probability=probability,
-        formats_median=median(f.right for f in report.formats) if report.formats else 0.0,
     )
 
 
 def as_markdown(report: Report) -> str:
     """The same without charts."""
     run = report.run
-    made = [f"# {run.domain}: {run.n} {run.cases} cases", "", f"`{run.command}` ({run.hardware}, {run.made})", ""]
-    cards = [f"- **{c.title}**: {c.value} ({c.text})" for c in headline(report)]
     compared = [
-        f"| {p.ours} | {p.theirs} | {p.figure} | {signed(p.difference)} | {probability(p.p_holm)} | {p.verdict} |"
-        for p in report.paired
+        (p.ours, p.theirs, p.figure, signed(p.difference), probability(p.p_holm), p.verdict) for p in report.paired
     ]
-    heads = ["| this | against | figure | difference | p (Holm) | in words |", "| --- | --- | --- | --- | --- | --- |"]
-    lost = [f"- {line}" for line in losses(report)]
-    parts = [
-        made,
-        cards,
-        [""],
-        [table(report), ""],
-        [_zeros(report), ""],
-        heads,
-        compared,
-        ["", "Where hybrid loses or ties:", ""],
-        lost,
+    told = [
+        f"# {run.domain}: {run.n} {run.cases} cases",
+        f"`{run.command}` ({run.hardware}, {run.made})",
+        sentence(report),
+        small(report),
+        _markdown(_SHORT_HEAD, (_short_cells(report, arm) for arm in report.short)),
+        "## All arms",
+        _markdown(_HEAD, (row for _, rows in _grouped(report, report.evidence) for row in rows)),
+        _zeros(report),
+        "## Compared case by case",
+        _markdown(("this", "against", "figure", "difference", "p (Holm)", "in a word"), compared),
+        _bullets(undecided(report)),
+        "## Money",
+        _money(report),
+        _markdown(("price", "hybrid and RAG at half of it", "… at twice"), (_swing(s) for s in report.swings)),
     ]
-    return "\n".join(line for part in parts for line in part) + "\n"
+    if report.appendix:
+        rows = (_cells(report, arm) for arm in report.appendix)
+        told += ["## Appendix: a chat model too small to be evidence", WEAK_TEXT, _markdown(_HEAD, rows)]
+    if run.skipped:
+        told += ["## Not measured", _bullets(run.skipped)]
+    return "\n\n".join(part for part in told if part) + "\n"
 
 
 def into(text: str, report: Report) -> str:
-    """A text, such as README, with the report's table and losses between its marks.
+    """A text, such as README, with the report's short table and its sentence between its marks.
 
     Raises:
         InvalidInput: it has no marks.
@@ -115,58 +125,66 @@ def into(text: str, report: Report) -> str:
         raise InvalidInput(f"There are no lines {START} and {END} in it.", "Put them where the results shall stand.")
     run = report.run
     opened = f", opened {run.openings} times" if is_sealed(run.cases) else ""
-    weak = f"\n\n{WEAK} {WEAK_TEXT}" if run.weak_chat else ""
-    lost = "\n".join(f"- {line}" for line in losses(report))
-    told = f"{run.n} {run.cases} cases{opened}; `{run.command}`, {run.hardware}, {run.made}:"
-    return (
-        f"{before}{START}\n{told}\n\n{table(report)}{weak}\n\n{_zeros(report)}\n\n"
-        f"Where hybrid loses or ties:\n\n{lost}\n{END}{after}"
-    )
+    parts = [
+        sentence(report),
+        small(report),
+        _markdown(_SHORT_HEAD, (_short_cells(report, arm) for arm in report.short)),
+        _bullets(undecided(report)),
+        f"{run.n} {run.cases} cases{opened}; `{run.command}`, {run.hardware}, {run.made}.",
+    ]
+    return f"{before}{START}\n" + "\n\n".join(part for part in parts if part) + f"\n{END}{after}"
 
 
-def table(report: Report) -> str:
-    """The arms as a Markdown table."""
-    rows = [row for group in Group for row in _rows(report, group)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [_HEAD, ["---"] * len(_HEAD), *rows])
+def sentence(report: Report) -> str:
+    """The answer in one sentence: does hybrid give more useful answers than either of its halves?"""
+    hybrid = report.of(HYBRID)
+    if hybrid is None:
+        return "Hybrid did not run, so that nothing is compared with it."
+    beside = [
+        f"{'RAG alone' if name == RAG else 'tuned alone'} {_percent(arm.useful.value)} ({in_words(pair)})"
+        for name in (RAG, TUNED)
+        if (arm := report.of(name)) and (pair := report.pair(HYBRID, name, "useful"))
+    ]
+    answers = f"Hybrid answers {_percent(hybrid.useful.value)} of {report.run.n} {report.run.cases} cases usefully"
+    harm = f"{_percent(hybrid.harmful.value)} of its replies would do harm"
+    return f"{'; '.join([answers, *beside])}. {harm}."
 
 
-def headline(report: Report) -> list[_Card]:
-    """Quality lift, consistency lift and total cost of hybrid, composers being equal."""
-    cards = []
-    for pair in report.paired:
-        if (pair.ours, pair.theirs, pair.figure) == (HYBRID, RAG, "useful"):
-            tone = {"better": "better", "worse": "worse"}.get(pair.verdict, "")
-            cards.append(
-                _Card(
-                    "Quality lift over RAG",
-                    signed(pair.difference),
-                    f"useful answers, both extractive: {pair.verdict}",
-                    tone,
-                )
-            )
-    if steady := _consistency_lift(report):
-        cards.append(steady)
-    if hybrid := report.of(HYBRID):
-        rag = report.of(RAG)
-        beside = f", RAG {rag.cost.a_thousand:,.0f}" if rag else ""
-        cards.append(
-            _Card(
-                "Total cost",
-                f"{hybrid.cost.a_thousand:,.0f} {report.currency}",
-                f"a thousand tickets, people included{beside}",
-            )
-        )
-    return cards
+def small(report: Report) -> str:
+    """What a small sample cannot show; empty where the sample is not small."""
+    pair = report.pair(HYBRID, RAG, "useful") or next(iter(report.paired), None)
+    if report.run.n >= _SMALL or pair is None:
+        return ""
+    bound = f"differences below {_points(pair.detectable)}" if pair.detectable < 1 else "any difference"
+    return f"A small sample: {report.run.n} cases cannot be relied on to show {bound}."
 
 
-def losses(report: Report) -> list[str]:
-    """The comparisons in which hybrid is not shown to be better, in words."""
+def undecided(report: Report) -> list[str]:
+    """The comparisons of hybrid, upper bounds apart, in which it is not shown to be better: a sentence each."""
+    bounds = {arm.arm for arm in report.arms if arm.group is Group.BOUND}
     told = []
     for pair in report.paired:
-        if not pair.theirs.startswith("oracle") and pair.verdict != "better":
-            word = "loses to" if pair.verdict == "worse" else "ties with"
-            told.append(f"{pair.ours} {word} {pair.theirs} on {pair.figure}: {signed(pair.difference)}, {pair.verdict}")
+        weak = any((arm := report.of(name)) and report.is_weak(arm) for name in (pair.ours, pair.theirs))
+        if pair.ours == HYBRID and pair.theirs not in bounds and pair.verdict != BETTER and not weak:
+            told.append(f"Hybrid against {pair.theirs}, {pair.figure}: {in_words(pair)}.")
     return told
+
+
+def in_words(pair: Paired) -> str:
+    """What a comparison shows, in words that follow its interval and its adjusted p-value."""
+    shown = f"{signed(pair.difference)}, adjusted p {probability(pair.p_holm)}"
+    if pair.verdict in (BETTER, WORSE):
+        return f"{pair.verdict} by {_points(abs(pair.difference.value))}: {shown}"
+    if pair.verdict == EQUAL:
+        return f"less than 5 points apart: {shown}"
+    outside = pair.difference.low > 0 or pair.difference.high < 0
+    why = (
+        f"the interval alone excludes 0, the p-value adjusted for all comparisons is not below {LEVEL}"
+        if outside
+        else ""
+    )
+    needed = f"about {pair.cases_needed:,} cases would show 5 points" if pair.cases_needed else ""
+    return f"undecided: {'; '.join(part for part in (shown, why, needed) if part)}"
 
 
 def signed(interval: Interval) -> str:
@@ -181,47 +199,53 @@ def probability(p: float) -> str:
 
 def differences(ours: Report, theirs: Report) -> str:
     """Two runs beside each other, as Markdown: what moved, arm by arm."""
-    told = [f"`{ours.run.command}` ({ours.run.made}) against `{theirs.run.command}` ({theirs.run.made})", ""]
+    told = [f"`{ours.run.command}` ({ours.run.made}) against `{theirs.run.command}` ({theirs.run.made})"]
     if (ours.run.cases, ours.run.n) != (theirs.run.cases, theirs.run.n):
-        told += [f"The cases differ: {ours.run.n} {ours.run.cases}, {theirs.run.n} {theirs.run.cases}.", ""]
-    told += ["| arm | useful | right action | harmful | s |", "| --- | --- | --- | --- | --- |"]
+        told.append(f"The cases differ: {ours.run.n} {ours.run.cases}, {theirs.run.n} {theirs.run.cases}.")
+    rows = []
     for arm in ours.arms:
         if other := theirs.of(arm.arm):
-            moved = [
-                f"{a:.3f} ({a - b:+.3f})"
-                for a, b in (
-                    (arm.useful.value, other.useful.value),
-                    (arm.right_action.value, other.right_action.value),
-                    (arm.harmful.value, other.harmful.value),
-                    (arm.seconds[2], other.seconds[2]),
-                )
-            ]
-            told.append(f"| {arm.arm} | {' | '.join(moved)} |")
-    return "\n".join(told) + "\n"
+            pairs = (
+                (arm.useful.value, other.useful.value),
+                (arm.right_action.value, other.right_action.value),
+                (arm.harmful.value, other.harmful.value),
+                (arm.seconds[2], other.seconds[2]),
+            )
+            rows.append((arm.arm, *(f"{a:.3f} ({a - b:+.3f})" for a, b in pairs)))
+    told.append(_markdown(("arm", "useful", "right action", "harmful", "s"), rows))
+    told.append(_bullets(regressions(ours, theirs)))
+    return "\n\n".join(part for part in told if part) + "\n"
 
 
-def _consistency_lift(report: Report) -> _Card | None:
-    told = {c.source: c.in_all for c in report.consistency}
-    tuned = next((v for name, v in told.items() if "@" in name), None)
-    rest = {name: v for name, v in told.items() if "@" not in name}
-    if tuned is None or not rest:
-        return None
-    best = max(rest, key=lambda name: rest[name])
-    return _Card(
-        "Consistency lift",
-        f"{tuned - rest[best]:+.3f}",
-        f"labels right in all variants: {tuned:.3f}, {best} {rest[best]:.3f}",
-    )
+def regressions(ours: Report, theirs: Report) -> list[str]:
+    """Where hybrid is now outside the interval that it had: a sentence each; empty where nothing got worse."""
+    new, old = ours.of(HYBRID), theirs.of(HYBRID)
+    if new is None or old is None:
+        return []
+    told = [
+        f"Hybrid, {name}: {now.value:.3f}, below {before}."
+        for name, now, before in (
+            ("useful", new.useful, old.useful),
+            ("right action", new.right_action, old.right_action),
+        )
+        if now.value < before.low
+    ]
+    if new.harmful.value > old.harmful.high:
+        told.append(f"Hybrid, harmful: {new.harmful.value:.3f}, above {old.harmful}.")
+    if new.leaks > old.leaks:
+        told.append(f"Hybrid, leaks: {new.leaks}, before {old.leaks}.")
+    return told
 
 
-def _rows(report: Report, group: Group) -> list[list[str]]:
-    return [_cells(report, arm) for arm in report.arms if arm.group is group]
+def _grouped(report: Report, arms: Iterable[ArmFigures]) -> list[tuple[str, list[Row]]]:
+    there = list(arms)
+    groups = [(str(group), [_cells(report, arm) for arm in there if arm.group is group]) for group in Group]
+    return [(name, rows) for name, rows in groups if rows]
 
 
-def _cells(report: Report, arm: ArmFigures) -> list[str]:
-    mark = f" {WEAK}" if report.run.weak_chat and arm.calls else ""
-    return [
-        f"{arm.arm}{mark}",
+def _cells(report: Report, arm: ArmFigures) -> Row:
+    return (
+        arm.arm,
         str(arm.useful),
         f"{arm.right_action.value:.3f}",
         f"{arm.facts_correct.value:.3f}" if arm.facts_correct else "–",
@@ -229,8 +253,41 @@ def _cells(report: Report, arm: ArmFigures) -> list[str]:
         f"{arm.harmful.value:.3f}",
         f"{arm.needs_person.value:.2f}",
         f"{arm.seconds[2]:.2f}",
-        f"{arm.cost.a_thousand:,.0f} {report.currency}",
-    ]
+        _amount(report, arm),
+    )
+
+
+def _short_cells(report: Report, arm: ArmFigures) -> Row:
+    return (
+        arm.arm,
+        str(arm.useful),
+        f"{arm.right_action.value:.3f}",
+        f"{arm.harmful.value:.3f}",
+        f"{arm.needs_person.value:.2f}",
+        _amount(report, arm),
+        arm.about,
+    )
+
+
+def _amount(report: Report, arm: ArmFigures) -> str:
+    return f"{arm.cost.a_thousand:,.0f} {report.currency}"
+
+
+def _markdown(head: Row, rows: Iterable[Row]) -> str:
+    lines = list(rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *lines]) if lines else ""
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.0f} points"
 
 
 def _zeros(report: Report) -> str:
@@ -246,6 +303,24 @@ def _zeros(report: Report) -> str:
         f"{told} Not by construction, hybrid: misapplied facts {hybrid.misapplied}; useful answers "
         f"{hybrid.useful_at_harm:.3f} of all tickets where at most 1 % may do harm."
     )
+
+
+def _money(report: Report) -> str:
+    """What the amounts rest on: the inputs, and how much of them is people's time."""
+    hybrid = report.of(HYBRID)
+    listed = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in report.prices.items())
+    share = ""
+    if hybrid and hybrid.cost.a_thousand:
+        people = hybrid.cost.people / hybrid.cost.a_thousand
+        share = f" {people:.0%} of hybrid's amount is the time of people who take over.".replace("%", " %", 1)
+    return f"Inputs, in {report.currency}: {listed}.{share}"
+
+
+def _swing(swing: Swing) -> Row:
+    def amounts(told: dict[str, float]) -> str:
+        return ", ".join(f"{told[name]:,.0f}" for name in (HYBRID, RAG) if name in told)
+
+    return (swing.price.replace("_", " "), amounts(swing.half), amounts(swing.twice))
 
 
 def _break_even(report: Report) -> str:

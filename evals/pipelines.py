@@ -20,9 +20,10 @@ from evals.cases import Case
 from evals.label_sources import Fitted, Oracle
 from evals.oracle_evidence import OracleSelector
 from evals.overheard import overheard
-from evals.prompting import nearest
+from evals.prompting import FORMATS, Chosen, nearest
 from evals.run import Result, answer
 from service.build import Services
+from service.chat_composer import ChatComposer
 from service.pipeline import Pipeline
 from service.reply import RespondRequest
 
@@ -69,10 +70,11 @@ class Pipelines:
     Args:
         services: whose parts are used.
         chat: the chat model of every arm that uses one, or None.
+        prompts: what it is asked with.
     """
 
-    def __init__(self, services: Services, chat: Structured | None) -> None:
-        self.services, self.chat = services, chat
+    def __init__(self, services: Services, chat: Structured | None, prompts: Chosen | None = None) -> None:
+        self.services, self.chat, self.prompts = services, chat, prompts or Chosen()
         self._classifiers: dict[Labels, Classifier] = {}
 
     @property
@@ -98,12 +100,23 @@ class Pipelines:
         real = self.services.pipeline
         oracle = Oracle(case, self.classifier(Labels.ADAPTER)) if arm.labels is Labels.ORACLE else None
         classifier = Counted(oracle or self.classifier(arm.labels))
-        wording = real.chat if arm.answers is Answers.CHAT else None
-        if arm.mode == "rag" and wording is None:
-            wording = real.extractive  # what `rag` composes with where no chat model is asked
+        wording = self._composer if arm.answers is Answers.CHAT else None
         found = arm.answers is Answers.ORACLE
         selector = OracleSelector(real.selector, real.catalog, case) if found else real.selector
         return replace(real, labelling=Pinned(classifier), chat=wording, selector=selector), classifier
+
+    def with_prompts(self, prompts: Chosen) -> Pipelines:
+        """The same with other prompts."""
+        return Pipelines(self.services, self.chat, prompts)
+
+    def prompted(self) -> Prompted:
+        """Labels by the chat model, with labelled tickets like the one that is asked about.
+
+        Raises:
+            NotConfigured: there is no chat model, or the domain has no such prompt.
+        """
+        examples = nearest(self._split.train, self._embed)
+        return Prompted(self.domain, self._asked, FORMATS[self.prompts.labels], examples)
 
     @property
     def labelled(self) -> tuple[rows.Row, ...]:
@@ -123,11 +136,13 @@ class Pipelines:
             case Labels.ZERO_SHOT:
                 return ZeroShot(self.services.encoder, self.domain)
             case Labels.PROMPT:
-                return Prompted(self.domain, self._asked)
-            case Labels.EXAMPLES:
-                return Prompted(self.domain, self._asked, examples=nearest(self._split.train, self._embed))
+                return self.prompted()
             case _:
                 return Fitted(source, self.domain, self._embed, self._split)
+
+    @cached_property
+    def _composer(self) -> ChatComposer:
+        return ChatComposer(self.domain, self._asked, self.prompts.answers)
 
     @property
     def _asked(self) -> Structured:
@@ -146,6 +161,5 @@ class Pipelines:
 
 
 def request_for(arm: Arm, case: Case) -> RespondRequest:
-    """What an arm is asked for a case: in `rag`, labels are read where it has any."""
-    labels = "always" if arm.mode == "rag" and arm.labels is not Labels.NONE else "auto"
-    return RespondRequest(ticket=case.ticket, customer=case.customer, mode=arm.mode, as_of=case.as_of, labels=labels)
+    """What an arm is asked for a case."""
+    return RespondRequest(ticket=case.ticket, customer=case.customer, mode=arm.mode, as_of=case.as_of)

@@ -1,6 +1,8 @@
-"""What is done for the prompted arms, so that they are no straw men: examples like the ticket, and five formats.
+"""The prompted arms get their best: examples like the ticket, and the best of five prompts on development cases.
 
-The effort is written down in `docs/evals.md`: prompts and the number of examples were chosen on development cases.
+Labels and answers have the same budget: five prompts each, on the same twenty cases. The taxonomy is told in five
+formats (their spread is part of a prompted row's figure, Sclar et al. 2024); answers are asked for with the five
+instructions of the domain's `prompts/answer*.md`.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,14 +18,18 @@ from adapters.baselines import Embed
 from adapters.data.rows import Row
 from adapters.prompted import Examples, Prompted, taxonomy
 from adapters.scrub import Scrubber
-from adapters.structured import Structured
 from domains.spec import Domain, Unavailable
+from evals.arms import ARMS, RAG_CHAT
 from evals.cases import Case
 from service.reply import RespondRequest
 from service.ticket import received
 
+if TYPE_CHECKING:
+    from evals.pipelines import Pipelines
+
 _SHOWN = 3  # labelled tickets before the one that is asked about
 _LONGEST = 400  # characters of an example
+BUDGET = 5  # prompts for each of labels and answers
 
 
 def nearest(rows: Sequence[Row], embed: Embed) -> Examples:
@@ -58,7 +65,6 @@ def _as_json(domain: Domain) -> str:
     return json.dumps(told, ensure_ascii=False, indent=1)
 
 
-# How the taxonomy is told. The spread over formats is part of a prompted row's figure (Sclar et al. 2024).
 FORMATS: Mapping[str, Callable[[Domain], str]] = {
     "list": taxonomy,
     "names alone": _names_alone,
@@ -69,31 +75,74 @@ FORMATS: Mapping[str, Callable[[Domain], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """How right prompted labels are under one format; share of expected labels, 0..1."""
+class Try:
+    """What one prompt is worth on the cases that prompts are chosen on.
 
+    `right`: of labels the share of expected labels, of answers the share of cases that state every required value as
+    composed; 0..1. `decisions`: how many of them.
+    """
+
+    part: Literal["labels", "answers"]
     name: str
     decisions: int
     right: float
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The prompts that the arms use: a format of the taxonomy, and a file of the domain's `prompts/`."""
+
+    labels: str = "list"
+    answers: str = "answer"
+
+    @staticmethod
+    def best(tries: Sequence[Try]) -> Chosen:
+        """The best of each part, the first of equals; what is written first where nothing was tried."""
+        found = {
+            part: max((t for t in tries if t.part == part), key=lambda t: t.right) for part in {t.part for t in tries}
+        }
+        return Chosen(**{part: best.name for part, best in found.items()})
+
+
+def answer_prompts(domain: Domain) -> tuple[str, ...]:
+    """Names of the domain's prompts for answers, `answer` first."""
+    there = sorted(path.stem for path in (domain.folder / "prompts").glob("answer*.md"))
+    return tuple(there[:BUDGET])
+
+
 def measured(
-    domain: Domain,
-    chat: Structured,
-    cases: Sequence[Case],
-    scrub: Scrubber,
-    track: Callable[[Sequence[str]], Iterator[str]],
-) -> tuple[Format, ...]:
-    """Label the same cases under every format; a call that fails is wrong in all its labels."""
-    return tuple(_measured(name, Prompted(domain, chat, FORMATS[name]), cases, scrub) for name in track(list(FORMATS)))
+    pipelines: Pipelines, cases: Sequence[Case], track: Callable[[Sequence[Chosen]], Iterator[Chosen]]
+) -> tuple[Try, ...]:
+    """What every prompt is worth on some cases; a call that fails is wrong in all that it was to give."""
+    labels, answers = list(FORMATS)[:BUDGET], answer_prompts(pipelines.domain)
+    found: list[Try] = []
+    for chosen in track([*(Chosen(labels=name) for name in labels), *(Chosen(answers=name) for name in answers)]):
+        place = len(found)
+        arm = pipelines.with_prompts(chosen)
+        found.append(
+            _labels(arm, cases, labels[place]) if place < len(labels) else _answers(arm, cases, chosen.answers)
+        )
+    return tuple(found)
 
 
-def _measured(name: str, prompted: Prompted, cases: Sequence[Case], scrub: Scrubber) -> Format:
-    right = []
+def _labels(pipelines: Pipelines, cases: Sequence[Case], name: str) -> Try:
+    right, prompted, scrub = [], pipelines.prompted(), pipelines.services.pipeline.scrub
     for case in cases:
-        try:
-            labels = prompted.label(received(RespondRequest(ticket=case.ticket).as_ticket(), scrub).ticket.model_text)
-        except Unavailable:
-            labels = {}
-        right += [field in labels and labels[field].value == value for field, value in case.expect.labels.items()]
-    return Format(name, len(right), float(np.mean(right)) if right else 0.0)
+        labels = _labelled(prompted, case, scrub)
+        right += [labels.get(field) == value for field, value in case.expect.labels.items()]
+    return Try("labels", name, len(right), float(np.mean(right)) if right else 0.0)
+
+
+def _labelled(prompted: Prompted, case: Case, scrub: Scrubber) -> Mapping[str, str]:
+    ticket = received(RespondRequest(ticket=case.ticket).as_ticket(), scrub).ticket
+    try:
+        return {field: label.value for field, label in prompted.label(ticket.model_text).items()}
+    except Unavailable:
+        return {}
+
+
+def _answers(pipelines: Pipelines, cases: Sequence[Case], name: str) -> Try:
+    arm = next(arm for arm in ARMS if arm.name == RAG_CHAT)
+    marks = [pipelines.answer(arm, case)[0].as_composed.facts_complete for case in cases]
+    told = [bool(mark) for mark in marks if mark is not None]
+    return Try("answers", name, len(told), float(np.mean(told)) if told else 0.0)

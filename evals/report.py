@@ -12,31 +12,18 @@ import numpy as np
 from adapters.metrics import mcnemar
 from evals import figures
 from evals.answers import Answered
-from evals.arms import HYBRID, HYBRID_CHAT, PROMPT, RAG, RAG_CHAT, RAG_NEAREST, TUNED, Arm, Group
+from evals.arms import HYBRID, MOST_SHORT, PAIRS, RAG, SHORT, Arm, Group
 from evals.cases import Case, is_sealed
 from evals.causes import cause
 from evals.consistency import Consistent
 from evals.freshness import Fresh
 from evals.intervals import Interval, of_difference, of_mean
 from evals.judge import Judged
-from evals.money import Cost, Prices, break_even, cost
-from evals.prompting import Format
-from evals.significance import cases_needed, holm, verdict
+from evals.money import Cost, Prices, Swing, break_even, cost, swings
+from evals.prompting import Try
+from evals.significance import cases_needed, detectable, holm, verdict
 
-# Who is compared with whom: equal composers first, which is the headline.
-PAIRS = (
-    (HYBRID, RAG),
-    (HYBRID_CHAT, RAG_CHAT),
-    (HYBRID, RAG_NEAREST),
-    (HYBRID, TUNED),
-    (HYBRID, PROMPT),
-    (HYBRID, HYBRID_CHAT),
-    (HYBRID, "majority labels"),
-    (HYBRID, "zero-shot labels"),
-    (HYBRID, "TF-IDF labels"),
-    (HYBRID, "linear probe labels"),
-    (HYBRID, "oracle labels"),
-)
+FORMAT = 2  # of a report as JSON; `docs/results.schema.json` describes it, other numbers are refused
 _BINS = 10
 _SHORT, _LONG = 20, 60  # words of a message
 _LEAST = 8  # cases of a slice that is worth naming
@@ -48,6 +35,7 @@ class ArmFigures:
 
     arm: str
     group: Group
+    about: str
     labels: str
     answers: str
     useful: Interval
@@ -86,8 +74,9 @@ class Paired:
     difference: Interval
     p: float  # McNemar's, exact
     p_holm: float  # over all comparisons of this report
-    verdict: str
+    verdict: str  # better, worse, equal or undecided: see `evals.significance.verdict`
     cases_needed: int | None  # to show a difference of five points, at the discordance seen
+    detectable: float  # the smallest difference that these cases can show, 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +125,7 @@ class Run:
     command: str
     hardware: str
     made: str
+    skipped: tuple[str, ...] = ()  # what was not measured, and what is missing for it: a sentence each
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +134,7 @@ class Beside:
 
     freshness: Sequence[Fresh] = ()  # of the modes
     consistency: Sequence[Consistent] = ()  # of label sources
-    formats: Sequence[Format] = ()  # of prompted labels, where there is a chat model
+    tries: Sequence[Try] = ()  # of prompts, where there is a chat model
     judged: Judged | None = None  # where a judge was asked for
 
 
@@ -162,15 +152,42 @@ class Report:
     fields: tuple[Field, ...]
     freshness: tuple[Fresh, ...]
     consistency: tuple[Consistent, ...]
-    formats: tuple[Format, ...]  # of prompted labels
+    tries: tuple[Try, ...]  # of prompts, on development cases
     judged: Judged | None
     currency: str
+    prices: dict[str, float]  # the price list, as it was given
+    swings: tuple[Swing, ...]  # what other prices would change
     interval_tickets: float
     break_even: dict[str, float | None]  # arm -> tickets an interval from which on hybrid is cheaper
+    format: int = FORMAT
 
     def of(self, arm: str) -> ArmFigures | None:
         """The figures of an arm, if it ran."""
         return next((a for a in self.arms if a.arm == arm), None)
+
+    def pair(self, ours: str, theirs: str, figure: str) -> Paired | None:
+        """The comparison of two arms in a figure, if both ran."""
+        return next((p for p in self.paired if (p.ours, p.theirs, p.figure) == (ours, theirs, figure)), None)
+
+    def is_weak(self, arm: ArmFigures) -> bool:
+        """Does it rest on a chat model that is too small for its row to be evidence?"""
+        return self.run.weak_chat and arm.calls > 0
+
+    @property
+    def short(self) -> tuple[ArmFigures, ...]:
+        """The rows of a short table."""
+        rows = [arm for name in SHORT if (arm := self.of(name)) and not self.is_weak(arm)]
+        return tuple(rows[:MOST_SHORT])
+
+    @property
+    def evidence(self) -> tuple[ArmFigures, ...]:
+        """All arms but those that stand in the appendix."""
+        return tuple(arm for arm in self.arms if not self.is_weak(arm))
+
+    @property
+    def appendix(self) -> tuple[ArmFigures, ...]:
+        """The arms of a chat model that is too small to be evidence."""
+        return tuple(arm for arm in self.arms if self.is_weak(arm))
 
 
 def report(
@@ -209,9 +226,13 @@ def report(
         fields=tuple(_fields(cases, hybrid)),
         freshness=tuple(beside.freshness),
         consistency=tuple(beside.consistency),
-        formats=tuple(beside.formats),
+        tries=tuple(beside.tries),
         judged=beside.judged,
         currency=prices.currency,
+        prices=prices.model_dump(exclude={"currency"}),
+        swings=tuple(
+            swings({a.name: (a, by_arm[a.name]) for a in arms if a.name in (HYBRID, RAG)}, prices, labelled, len(cases))
+        ),
         interval_tickets=next(iter(costs.values())).interval_tickets if costs else 0.0,
         break_even={n: break_even(costs[HYBRID], c) for n, c in costs.items() if HYBRID in costs and n != HYBRID},
     )
@@ -224,6 +245,7 @@ def _figures(arm: Arm, rows: Sequence[Answered], cases: Sequence[Case], prices: 
     return ArmFigures(
         arm=arm.name,
         group=arm.group,
+        about=arm.about,
         labels=arm.labels,
         answers=arm.answers,
         useful=figures.useful(rows),
@@ -272,7 +294,8 @@ def _paired(by_arm: Mapping[str, Sequence[Answered]]) -> list[Paired]:
         difference = of_difference([float(o) for o in ours], [float(t) for t in theirs])
         told = verdict(adjusted[name], difference.low, difference.high)
         needed = cases_needed(0.05, apart) if apart else None
-        found.append(Paired(*pair, difference, ps[name], adjusted[name], told, needed))
+        seen = detectable(len(ours), apart)
+        found.append(Paired(*pair, difference, ps[name], adjusted[name], told, needed, seen))
     return found
 
 

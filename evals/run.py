@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from evals.cases import UNANSWERABLE, Case
+from evals.cases import UNANSWERABLE, Case, same
 from evals.overheard import Overheard, overheard
 from evals.score import Marks, Said, mark
 from service.build import Services
@@ -57,13 +57,13 @@ def answer(services: Services, ear: Overheard, case: Case, request: RespondReque
     reply = services.pipeline.respond(request, caller)
     heard, words = ear.taken(), received(request.as_ticket(), services.pipeline.scrub).ticket.everything
     stopped = [{f.claim for f in verify(d, services.catalog.text, words)} - {None} for d in heard.drafts]
-    left, may_read = Said.by_reply(reply), reader(services, case, caller)
+    left, may_read, alike = Said.by_reply(reply), reader(services, case, caller), same(services.domain.folder)
     first = Said.by_draft(heard.drafts[0], str(heard.action), left.labels) if heard.drafts else left
     return Result(
         case=case,
         reply=reply,
-        marks=mark(case, left, may_read),
-        as_composed=mark(case, first, may_read),
+        marks=mark(case, left, may_read, alike),
+        as_composed=mark(case, first, may_read, alike),
         found=heard.found,
         confidence=heard.confidence,
         claims=sum(len(d.claims) for d in heard.drafts),

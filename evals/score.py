@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evals.cases import UNANSWERABLE, Case, Fact
-from retrieval.figures import APART, CURRENCIES, Figure, figure_of, figures, in_digits, unstated
+from retrieval.figures import APART, CURRENCIES, Figure, currencies, figure_of, figures, in_digits, in_units, unstated
 from service.compose import Draft
 from service.reply import Reply
 
@@ -45,6 +45,11 @@ class Said:
         labels = {name: label.value for name, label in (reply.labels or {}).items()}
         uncited = sum(not claim.citations for claim in reply.answer.claims)
         return Said(reply.action, reply.answer.text, quotes, uncited, labels, tuple(reply.answer.dates))
+
+    def in_units(self, same: Mapping[str, str]) -> Said:
+        """The same, its figures in the units that `same` prefers."""
+        quotes = tuple(replace(q, text=in_units(q.text, same)) for q in self.quotes)
+        return replace(self, text=in_units(self.text, same), quotes=quotes)
 
     @staticmethod
     def by_draft(draft: Draft, action: str, labels: Mapping[str, str]) -> Said:
@@ -95,14 +100,17 @@ class Marks:
         return not self.harmful and (self.action_right if self.facts_complete is None else self.facts_complete)
 
 
-def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
+def mark(case: Case, said: Said, may_read: Callable[[str, int], bool], same: Mapping[str, str] | None = None) -> Marks:
     """Mark what was said.
 
     Args:
         case: what was asked and expected.
         said: what came.
         may_read: does the caller's audience admit this version of this document?
+        same: spellings that mean the same; see `retrieval.figures.in_units`.
     """
+    if same:
+        case, said = _case_in_units(case, same), said.in_units(same)
     expected = case.expect
     wanted = {doc for fact in expected.facts for doc in fact.docs}
     cited = [q.doc_id for q in said.quotes]
@@ -125,9 +133,22 @@ def mark(case: Case, said: Said, may_read: Callable[[str, int], bool]) -> Marks:
     )
 
 
+def _case_in_units(case: Case, same: Mapping[str, str]) -> Case:
+    def told(values: Sequence[str]) -> tuple[str, ...]:
+        return tuple(in_units(value, same) for value in values)
+
+    expect = case.expect
+    facts = tuple(fact.model_copy(update={"values": told(fact.values)}) for fact in expect.facts)
+    thread = [m.model_copy(update={"text": in_units(m.text, same)}) for m in case.ticket.thread]
+    ticket = case.ticket.model_copy(update={"body": in_units(case.ticket.body, same), "thread": thread})
+    wanted = expect.model_copy(update={"facts": facts, "forbidden": told(expect.forbidden)})
+    return case.model_copy(update={"expect": wanted, "ticket": ticket})
+
+
 def _stated(fact: Fact, said: Said) -> bool:
     cited = APART.join(q.text for q in said.quotes if q.doc_id in fact.docs)
-    return all(holds(said.text, value) and holds(cited, value) for value in fact.values)
+    within = currencies(cited) or CURRENCIES
+    return all(holds(said.text, value, within) and holds(cited, value) for value in fact.values)
 
 
 def _names_open(words: Sequence[str], text: str) -> bool:
@@ -136,7 +157,7 @@ def _names_open(words: Sequence[str], text: str) -> bool:
     return any(word.casefold() in behind for word in words)
 
 
-def holds(text: str, value: str) -> bool:
+def holds(text: str, value: str, within: frozenset[str] = CURRENCIES) -> bool:
     """Whether the text states the value as a whole, in any spelling.
 
     The words and numbers of the value must follow each other in one sentence or table cell, whatever punctuation is
@@ -144,10 +165,15 @@ def holds(text: str, value: str) -> bool:
     are equal to those in digits, and working days to business days. A value that is one figure and nothing else may
     also be written in another form: `30-day` is `30 days`, `13.5 EUR` is `13.50`. But `14 days` is not in `114 days` or
     `14 business days`, nor is `5` in the mark `[5]`. No text states an empty value.
+
+    `within`: the currencies in which a value without one may be stated.
     """
     figure = figure_of(value)
-    if figure and any(_is_equal(figure, other) for other in figures(_cut(in_digits(text)))):
+    stated = figures(_cut(in_digits(text))) if figure else frozenset()
+    if figure and any(_is_equal(figure, other, within) for other in stated):
         return True
+    if figure and not figure.unit and any(f.value == figure.value and f.unit in CURRENCIES - within for f in stated):
+        return False  # the number is there, in another currency
     # As written first: only there is `June 2026` part of `30 June 2026`.
     return _follows(text, value) or _follows(in_digits(text), in_digits(value))
 
@@ -169,9 +195,9 @@ def _cut(text: str) -> str:
     return _END.sub(APART, _ITEM.sub(rf"{APART}\1{APART}", text))
 
 
-def _is_equal(wanted: Figure, stated: Figure) -> bool:
+def _is_equal(wanted: Figure, stated: Figure, within: frozenset[str]) -> bool:
     """A bare amount, such as `13.50`, may have a currency; any other bare number counts something else."""
-    same_unit = wanted.unit == stated.unit if wanted.unit else stated.unit in CURRENCIES
+    same_unit = wanted.unit == stated.unit if wanted.unit else stated.unit in within
     return same_unit and wanted.value == stated.value
 
 

@@ -7,7 +7,7 @@ a table whose column names the unit, may count anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -50,6 +50,7 @@ _FIGURE = re.compile(
     rf"(?:[\s\u00a0-]?(?:(?P<kind>business|working|calendar)[\s-])?(?P<unit>{_UNIT})(?!\w))?",
     re.I,
 )
+_CURRENCY = re.compile(r"[€$£]|[A-Za-z]{3,7}")
 _IN_WORDS = re.compile(rf"(?<![\w.]){_SPELT}", re.I)
 _WORKING = re.compile(rf"\bworking(?=[\s-](?:{'|'.join(_TIMES)})s?\b)", re.I)
 _CALENDAR = re.compile(r"\bcalendar[\s-](?=days?\b)", re.I)
@@ -70,6 +71,21 @@ def figures(text: str) -> frozenset[Figure]:
         found += [Figure(_iso(m), DATE) for m in pattern.finditer(text)]
         text = pattern.sub(" ", text)
     return frozenset([*found, *_counted(text)])
+
+
+def figures_as_written(text: str) -> tuple[str, ...]:
+    """The figures of a text in the words in which it states them, dates first: `14 days`, `13.50`.
+
+    An amount comes without its currency, which a table names in another cell.
+    """
+    found = []
+    for pattern in _DATES:
+        found += [match[0] for match in pattern.finditer(text)]
+        text = pattern.sub(" ", text)
+    for match in _FIGURE.finditer(text):
+        is_amount = _figure(match).unit in CURRENCIES
+        found.append(match["n"] if is_amount else match[0].strip())
+    return tuple(found)
 
 
 def figure_of(text: str) -> Figure | None:
@@ -94,15 +110,54 @@ def in_digits(text: str) -> str:
 
 
 def unstated(claim: str, quotes: str) -> frozenset[Figure]:
-    """The figures of a claim that the quotes do not state: another number, or the number of something else."""
-    stated = figures(quotes)
+    """The figures of a claim that the quotes do not state: another number, or the number of something else.
+
+    A bare number, as in the cell of a table, may be an amount, but only in a currency that the quotes name.
+    """
+    stated, named = figures(quotes), currencies(quotes)
     bare = {f.value for f in stated if not f.unit}
     known = {f.value for f in stated}
-    return frozenset(
-        f
-        for f in figures(claim)
-        if f not in stated and not (f.unit != DATE and (f.value in bare or (not f.unit and f.value in known)))
-    )
+
+    def is_stated(f: Figure) -> bool:
+        if f in stated or f.unit == DATE:
+            return f in stated
+        if not f.unit:
+            return f.value in known
+        return f.value in bare and not (f.unit in CURRENCIES and named and f.unit not in named)
+
+    return frozenset(f for f in figures(claim) if not is_stated(f))
+
+
+def currencies(text: str) -> frozenset[str]:
+    """The currencies that a text names, with an amount or without one."""
+    return frozenset(unit for word in _CURRENCY.findall(text) if (unit := unit_of(word)) in CURRENCIES)
+
+
+def in_units(text: str, same: Mapping[str, str]) -> str:
+    """The text with figures in the units that `same` prefers.
+
+    Args:
+        text: any.
+        same: spelling -> figure. Where the spelling is 1 of a unit it is a rate, `1 week` -> `7 days`; else the words
+            are replaced as they stand, `half an hour` -> `30 minutes`.
+    """
+    rates = {}
+    for spelling, meant in sorted(
+        same.items(), key=lambda item: -len(item[0])
+    ):  # "a quarter of an hour" before "an hour"
+        one, other = figure_of(spelling), figure_of(meant)
+        if one and other and one.value == "1":
+            rates[one.unit] = other
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", meant, text, flags=re.I)
+
+    def converted(match: re.Match[str]) -> str:
+        found = _figure(match)
+        if (rate := rates.get(found.unit)) is None or ":" in found.value or found.value.count(".") > 1:
+            return match[0]
+        return f"{(Decimal(found.value) * Decimal(rate.value)).normalize():f} {rate.unit}"
+
+    return _FIGURE.sub(converted, text) if rates else text
 
 
 def unit_of(word: str) -> str:

@@ -38,17 +38,18 @@ class ChatComposer:
     """Claims are a chat model's words.
 
     Args:
-        domain: its prompt stands in `prompts/answer.md`.
+        domain: whose formats and prompts are used.
         chat: the model; its name stands in a reply's provenance.
+        prompt: name of a file of the domain's `prompts/`.
 
     Raises:
         NotConfigured: the domain has no prompt.
     """
 
-    def __init__(self, domain: Domain, chat: Structured) -> None:
+    def __init__(self, domain: Domain, chat: Structured, prompt: str = "answer") -> None:
         self.name, self._chat = chat.name, chat
         self._layout = Layout(domain)
-        self._prompt = domain.prompt("answer")
+        self._prompt = domain.prompt(prompt)
 
     def compose(self, decision: Decision, evidence: Evidence | None) -> Draft:
         """See `service.compose.Composer`.

@@ -17,7 +17,7 @@ from ulid import ULID
 from adapters.classifier import Classifier, Labels
 from adapters.live import Source
 from adapters.message_tagger import MessageTagger
-from adapters.scrub import Scrubber
+from adapters.scrub import PERSON, Scrubber
 from adapters.shadow import Seen, Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
@@ -152,7 +152,7 @@ class Pipeline:
         route = plan(ticket, asked.enquiry, labels, options, self.domain, language)
         with clock("retrieve"):
             evidence = self._search(asked, route) if route.facts else None
-        made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, options, clock)
+        made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, clock)
         reply = self._reply(asked, route, labels, made, self._provenance(asked, made.composer), clock)
         return Answered(asked, reply, labels, evidence)
 
@@ -193,10 +193,10 @@ class Pipeline:
         return SearchReply(request_id=str(ULID()), passages=passages, catalog_revision=revision)
 
     def _checked(self, options: Options) -> Options:
-        if options.mode in ("rag", "prompt") and self.chat is None:
+        if options.mode == "prompt" and self.chat is None:
             raise NotConfigured(
-                f"mode: `{options.mode}` needs a chat model and none is set.",
-                "Set FORMFACT_LLM and start again, or use mode hybrid or tuned.",
+                "mode: `prompt` needs a chat model and none is set.",
+                "Set FORMFACT_LLM and start again, or use mode hybrid, tuned or rag.",
             )
         if options.mode in ("tuned", "prompt") and options.facts == "always":
             raise InvalidInput(
@@ -208,12 +208,21 @@ class Pipeline:
         """The request, checked, with everything that it fixes: instant, view, classifier."""
         options = self._checked(request.options())
         moment, view = self.view(request.as_of, request.revision, caller)
-        got = received(request.as_ticket(), self.scrub, partial(self.retriever.lexical.knows, view))
+        got = received(request.as_ticket(), self.scrub, partial(self._knows, view))
         ticket = got.ticket
         self._check_customer(ticket, view)
         classifier = self._classifier(options, caller, ticket)
         enquiry = self.enquiry(got)
         return Asked(got, enquiry, options, moment, view, caller.sees_revisions, classifier, deadline)
+
+    def _knows(self, view: View, kind: str, words: str) -> bool:
+        """Whether what looks like personal data is a value of a slot, or a name that documents use.
+
+        The words of a street and a town may all stand somewhere in the documents: that makes an address nobody's.
+        """
+        if words.casefold() in self.domain.slot_words:
+            return True
+        return kind == PERSON and self.retriever.lexical.knows(view, words)
 
     def enquiry(self, got: Received) -> Enquiry:
         """What a ticket asks."""
@@ -313,11 +322,9 @@ class Pipeline:
             known |= slots_in(said, self.domain)
         return known
 
-    def _composed(
-        self, decision: Decision, evidence: Evidence | None, ticket: Ticket, options: Options, clock: _Clock
-    ) -> _Composed:
+    def _composed(self, decision: Decision, evidence: Evidence | None, ticket: Ticket, clock: _Clock) -> _Composed:
         """The first draft that may leave, or a hand-off in its place."""
-        composers = self._composers(decision, options)
+        composers = self._composers(decision)
         for composer in composers:
             try:
                 with clock("compose"):
@@ -333,11 +340,11 @@ class Pipeline:
         refused = Decision("handoff", "unverified_claim", "handoff")
         return _Composed(refused, self.extractive.compose(refused, None), self.extractive.name, len(composers) > 1)
 
-    def _composers(self, decision: Decision, options: Options) -> tuple[Composer, ...]:
+    def _composers(self, decision: Decision) -> tuple[Composer, ...]:
         """In the order in which they are tried; a chat model words answers alone, and only where one is set."""
         if self.chat is None or decision.reason_code != "answered":
             return (self.extractive,)
-        return (self.chat,) if options.mode == "rag" else (self.chat, self.extractive)
+        return (self.chat, self.extractive)
 
     def _reply(
         self,

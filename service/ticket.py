@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from adapters.data.rows import model_text
-from adapters.scrub import Scrubber
+from adapters.scrub import Known, Scrubber, nobody
 from retrieval.own_words import plain_text, without_quoted
 from retrieval.questions import Span
 from retrieval.sentences import sentence_spans
@@ -85,7 +85,7 @@ class Received:
         return self.asks[(ticket.subject, ticket.body, *(m.text for m in ticket.thread)).index(message)]
 
 
-def received(ticket: Ticket, scrub: Scrubber, is_known: Callable[[str], bool] = lambda _: False) -> Received:
+def received(ticket: Ticket, scrub: Scrubber, is_known: Known = nobody) -> Received:
     """A ticket without personal data and without characters that no reader sees; see `adapters.scrub.Scrubber`."""
     texts = [ticket.subject, ticket.body, *(m.text for m in ticket.thread), *ticket.customer.values()]
     found = scrub.redacted([_visible(text).strip() for text in texts], is_known)

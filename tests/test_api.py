@@ -152,7 +152,6 @@ def test_bytes_that_are_no_json_are_refused(public):
         ({"ticket": {"body": "x"}, "as_of": "2026-02-30"}, 422, "as_of"),
         ({"ticket": {"body": "x"}, "customer": {"planet": "Mars"}}, 422, "customer"),
         ({"ticket": {"body": "x"}, "mode": "tuned", "facts": "always"}, 422, "facts"),
-        ({"ticket": {"body": "x"}, "mode": "rag"}, 409, "FORMFACT_LLM"),
         ({"ticket": {"body": "x"}, "mode": "prompt"}, 409, "FORMFACT_LLM"),
         ({"ticket": {"body": "x"}, "revision": 1}, 403, "revision"),
         ({"ticket": {"body": "x" * 60_000}}, 422, "body"),
@@ -271,7 +270,7 @@ def test_a_batch_streams_in_order_and_one_bad_line_spoils_only_itself(public):
     lines = [
         '{"ticket": {"body": "Where is my invoice?"}}',
         "{no",
-        '{"ticket": {"body": "x"}, "mode": "rag"}',
+        '{"ticket": {"body": "x"}, "mode": "prompt"}',
         '{"ticket": {"body": "hi"}}',
     ]
     answer = public.post("/v1/respond/batch", content="\n".join(lines))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
@@ -14,19 +15,23 @@ from adapters.structured import Structured
 from domains.spec import InvalidInput, NotConfigured
 from evals import consistency, freshness, inspect_log, money, pages
 from evals.answers import Answers
-from evals.arms import ARMS, HYBRID, RAG, TUNED, Group
+from evals.arms import ARMS, HYBRID, PAIRS, RAG, TUNED, Group, Labels
 from evals.cases import Case, load, read
 from evals.compare import Comparison
 from evals.compare_commands import app
+from evals.estimate import estimate
+from evals.experiment import Plan, sample
 from evals.intervals import Interval
 from evals.judge import judged
 from evals.own import cases_of
-from evals.pipelines import Pipelines, request_for
-from evals.prompting import FORMATS, measured, nearest
+from evals.pipelines import Pipelines
+from evals.prompting import BUDGET, FORMATS, Chosen, measured, nearest
 from evals.recorded import Recorded, replayed
-from evals.report import Beside, Paired, Run, report
+from evals.report import FORMAT, Beside, Paired, Run, report
+from evals.significance import verdict
 from service.apart import apart
 from service.chat_composer import ChatComposer
+from service.settings import Settings
 from tests.test_arms import ROW, row
 from tests.test_chat_composer import Said
 
@@ -119,10 +124,23 @@ def test_answers_of_a_model_are_replayed_from_a_file_without_it(services, tmp_pa
         replayed(tmp_path / "none.jsonl")
 
 
-def test_in_rag_labels_are_read_only_where_there_are_any():
-    case = Case.model_validate(PRICE)
-    assert request_for(ARM[RAG], case).labels == "auto"
-    assert request_for(ARM["rag, chat"], case).labels == "always"
+def test_the_two_arms_of_a_pair_differ_in_one_thing():
+    assert {len(ARM[ours].differs_from(ARM[theirs])) for ours, theirs in PAIRS} == {1}
+    assert {ARM[name].mode for name in ("rag", "rag, chat")} == {"rag"}
+    assert ARM["rag, chat"].labels is Labels.NONE
+
+
+def test_a_sample_is_spread_over_the_tags_and_always_the_same(domain):
+    cases = load(domain, "dev")
+    found = sample(cases, 60)
+    assert found == sample(cases, 60)
+    assert found != sample(cases, 60, seed=1)
+    assert len(found) == 60
+    share = {tag: sum(tag in c.tags for c in cases) / len(cases) for c in cases for tag in c.tags}
+    taken = {tag: sum(tag in c.tags for c in found) / 60 for tag in share}
+    assert max(abs(share[tag] - taken[tag]) for tag in share) < 0.06
+    assert [c.id for c in found] == [c.id for c in cases if c in found], "in their order"
+    assert sample(cases, None) == sample(cases, 10_000) == cases
 
 
 def test_the_nearest_tickets_are_shown_last_nearest_and_formats_tell_every_label(services, domain):
@@ -190,17 +208,30 @@ def made(run=RUN):
     return report(run, [ARM[HYBRID], ARM[RAG]], cases, rows, money.load(money.PRICES), 100, Beside())
 
 
-def test_a_report_says_what_ties_and_what_is_zero_by_construction():
+def test_a_report_says_what_two_cases_cannot_show_and_what_is_zero_by_construction():
     found = made()
     (useful, _) = found.paired
     assert (useful.ours, useful.theirs, useful.difference.value) == (HYBRID, RAG, 0.5)
-    assert useful.verdict == "no difference shown", "two cases show nothing"
-    assert "ties with rag on useful" in "\n".join(pages.losses(found))
+    assert useful.verdict == "undecided", "two cases show nothing"
     text = pages.as_markdown(found)
+    assert "Hybrid against rag, useful: undecided" in text
+    assert "A small sample: 2 cases" in text
     assert "Zero by construction" in text
-    assert "no difference shown" in text
+    assert " tie" not in text
     assert found.causes == {"retrieval": 1}
-    assert pages.read_json(pages.as_json(found)) == found
+
+
+def test_a_report_is_read_back_and_fits_its_published_schema(tmp_path):
+    found = made()
+    path = tmp_path / "report.json"
+    path.write_text(pages.as_json(found))
+    assert pages.read(path) == found
+    kept = (Path(__file__).parents[1] / "docs" / "results.schema.json").read_text(encoding="utf-8")
+    assert pages.schema() == kept, "`formfact evals report --schema > docs/results.schema.json`"
+    jsonschema.validate(json.loads(path.read_text()), json.loads(kept))
+    path.write_text(pages.as_json(found).replace(f'"format": {FORMAT}', '"format": 1'))
+    with pytest.raises(InvalidInput, match="format 1"):
+        pages.read(path)
 
 
 def test_what_customers_wrote_is_escaped_and_the_page_needs_nothing_else():
@@ -212,32 +243,75 @@ def test_what_customers_wrote_is_escaped_and_the_page_needs_nothing_else():
     assert page == pages.as_html(made()), "the same report gives the same bytes"
 
 
-def test_sealed_cases_are_not_shown_and_a_small_model_is_marked():
+def test_sealed_cases_are_not_shown_and_arms_of_a_small_model_stand_in_the_appendix():
     sealed = made(replace(RUN, cases="sealed"))
     assert sealed.wrong == ()
     page = pages.as_html(sealed)
     assert "Team plan cost" not in page
     assert "opened 4 times" in page
     weak = made(replace(RUN, weak_chat=True, chat="local:smollm2"))
-    assert "very small one" in pages.as_html(weak)
+    asking = replace(weak, arms=(weak.arms[0], replace(weak.arms[1], calls=3)))
+    assert "too small to be evidence" in pages.as_html(asking)
+    assert [a.arm for a in asking.evidence] == [a.arm for a in asking.short] == [HYBRID]
+    assert "too small" not in pages.as_html(weak)
 
 
-def test_a_loss_is_called_a_loss():
-    lost = Paired(HYBRID, RAG, "useful", Interval(-0.2, -0.3, -0.1), 0.001, 0.002, "worse", 40)
-    assert pages.losses(replace(made(), paired=(lost,))) == [
-        "hybrid loses to rag on useful: -0.200 [-0.300, -0.100], worse"
-    ]
+@pytest.mark.parametrize(
+    ("difference", "p", "told"),
+    [
+        (Interval(-0.2, -0.3, -0.1), 0.002, "worse by 20 points: -0.200 [-0.300, -0.100], adjusted p 0.002"),
+        (Interval(0.01, -0.02, 0.04), 1.0, "less than 5 points apart"),
+        (Interval(0.7, 0.4, 0.9), 0.06, "undecided: +0.700 [+0.400, +0.900], adjusted p 0.060; the interval alone"),
+        (Interval(0.06, -0.04, 0.16), 0.4, "undecided: +0.060 [-0.040, +0.160], adjusted p 0.400; about 40 cases"),
+        (Interval(0.2, 0.1, 0.3), 0.0001, "better by 20 points: +0.200 [+0.100, +0.300], adjusted p <0.001"),
+    ],
+)
+def test_words_follow_the_interval_and_the_adjusted_p_value(difference, p, told):
+    word = verdict(p, difference.low, difference.high)
+    pair = Paired(HYBRID, RAG, "useful", difference, p, p, word, 40, 0.1)
+    assert pages.in_words(pair).startswith(told)
+    listed = pages.undecided(replace(made(), paired=(pair,)))
+    assert (listed == []) is (word == "better")
+
+
+def test_money_tells_its_inputs_and_what_other_prices_would_change():
+    found = made()
+    swing = next(s for s in found.swings if s.price == "person_hour")
+    assert swing.half[RAG] < found.of(RAG).cost.a_thousand < swing.twice[RAG]
+    assert {s.price for s in found.swings}.isdisjoint({"gpu_hour", "currency"}), "what nothing costs is not listed"
+    assert "person hour 30" in pages.as_markdown(found)
+
+
+def test_what_a_domain_lacks_is_not_measured_and_said_to_be_missing(tmp_path, domain):
+    def plan(spec):
+        return Plan(spec, "x", (), (), Settings(), None, money.load(money.PRICES), False, tmp_path)
+
+    bare = plan(domain.model_copy(update={"folder": tmp_path}))
+    assert [line.split(" is not")[0] for line in bare.missing] == ["Consistency", "Freshness"]
+    assert "paraphrases.jsonl" in bare.missing[0]
+    assert plan(domain).missing == ()
+    skipped = made(replace(RUN, skipped=bare.missing))
+    assert "Freshness is not measured" in pages.as_markdown(skipped)
+    assert "Freshness is not measured" in pages.as_html(skipped)
+
+
+def test_an_estimate_grows_with_cases_and_prices(domain):
+    cases = load(domain, "dev")
+    bill = money.load(money.PRICES).model_copy(update={"chat_input_million_tokens": 1.0})
+    small, large = (estimate(domain, ARMS, cases[:n], 40, 15, bill) for n in (20, 200))
+    assert small.calls < large.calls
+    assert large.amount == pytest.approx(large.input_tokens / 1e6)
+    assert estimate(domain, [ARM[HYBRID]], cases, 40, 15, bill).calls == 0
 
 
 def test_results_stand_between_the_marks_of_a_text_and_nothing_else_moves():
     text = f"Before.\n{pages.START}\nold\n{pages.END}\nAfter.\n"
-    told = pages.into(text, made(replace(RUN, weak_chat=True)))
+    told = pages.into(text, made())
     assert told.startswith("Before.\n")
     assert told.endswith("\nAfter.\n")
     assert "old" not in told
     assert "| hybrid | 0.500" in told
-    assert "135 million" in told
-    assert pages.into(told, made(replace(RUN, weak_chat=True))) == told
+    assert pages.into(told, made()) == told
     with pytest.raises(InvalidInput, match="no lines"):
         pages.into("nothing", made())
 
@@ -246,6 +320,10 @@ def test_two_runs_are_told_apart():
     text = pages.differences(made(), made(replace(RUN, n=3)))
     assert "The cases differ" in text
     assert "| hybrid | 0.500 (+0.000)" in text
+    assert pages.regressions(made(), made()) == []
+    better = made()
+    before = replace(better, arms=(replace(better.arms[0], useful=Interval(0.9, 0.8, 1.0)), better.arms[1]))
+    assert pages.regressions(made(), before) == ["Hybrid, useful: 0.500, below 0.900 [0.800, 1.000]."]
 
 
 @pytest.mark.parametrize(
@@ -343,18 +421,33 @@ def test_a_judge_who_looks_at_the_order_alone_has_no_opinion(domain):
     assert opinion(domain, "nonsense").failed == 2
 
 
-def test_prompts_are_measured_under_every_format(domain, tagger):
-    labels = {name: field.names[0] for name, field in domain.fields.items()}
-    labels["queue"] = "sales"
-    cases = [Case.model_validate(PRICE)]
-    model = Said(text=json.dumps(labels))
-    found = measured(domain, Structured(model, "fake"), cases, tagger.scrub, iter)
-    assert [f.name for f in found] == list(FORMATS)
-    assert len({str(messages[0].content) for messages, _ in model.asked}) == 5
-    right = [labels[field] == value for field, value in cases[0].expect.labels.items()]
-    assert {f.right for f in found} == {sum(right) / len(right)}
-    broken = measured(domain, Structured(Said(text="nonsense"), "fake"), cases, tagger.scrub, iter)
-    assert {f.right for f in broken} == {0.0}
+class Willing(Said):
+    """Gives the first label of every field, and the right answer only under one of the instructions."""
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        properties = kwargs["response_format"]["json_schema"]["schema"]["properties"]
+        if "statements" in properties:
+            good = "one sentence that holds the figure" in str(messages[0].content)
+            value = "13.50" if good else "99.50"
+            said = json.dumps({"statements": [{"text": f"Team costs {value} EUR.", "sources": [1]}]})
+        else:
+            said = json.dumps({name: told["enum"][0] for name, told in properties.items()} | {"queue": "sales"})
+        return Said(text=said, asked=self.asked)._generate(messages, **kwargs)
+
+
+def test_labels_and_answers_get_the_same_number_of_prompts_and_the_best_is_used(services):
+    cases, model = [Case.model_validate(PRICE)], Willing(text="")
+    pipelines = Pipelines(services, Structured(model, "fake"))
+    found = measured(pipelines, cases, iter)
+    assert [t.name for t in found if t.part == "labels"] == list(FORMATS)
+    answers = {t.name: t.right for t in found if t.part == "answers"}
+    assert len(answers) == len(FORMATS) == BUDGET
+    assert answers == {name: float(name == "answer-brief") for name in answers}
+    assert Chosen.best(found).answers == "answer-brief"
+    assert len({str(messages[0].content) for messages, _ in model.asked}) == 2 * BUDGET
+    broken = measured(Pipelines(services, Structured(Said(text="nonsense"), "fake")), cases, iter)
+    assert {t.right for t in broken} == {0.0}
+    assert Chosen.best(()) == Chosen()
 
 
 def test_logs_for_inspect_hold_scores_and_hide_sealed_tickets(tmp_path):

@@ -11,6 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, func, select, text, update
 
+from domains.spec import InvalidInput
+from evals.cases import read
+from evals.run import run
 from retrieval.instants import now
 from service.api import create_app
 from service.build import build
@@ -165,6 +168,33 @@ def test_a_thumb_down_brings_a_reply_to_a_reviewer_who_corrects_it(admin, client
             select(feedback.c.comment).where(feedback.c.request_id == reply["request_id"])
         ).scalar()
     assert kept == "wrong, says <EMAIL>"
+
+
+def test_a_reviewed_reply_becomes_an_eval_case_that_passes(admin, client, services, domain, tmp_path):
+    asker = As(client, key(admin)["key"])
+    told = {}
+    for text, right in (
+        ("What does the Team plan cost per user, paid monthly in euros? Ann Smith, ann@x.example", True),
+        ("what does solo cost a month in usd", False),
+    ):
+        reply = asker.ask(text)
+        asker("POST", "/v1/feedback", json={"request_id": reply["request_id"], "helpful": False, "comment": ""})
+        waiting = {r["request_id"]: r["id"] for r in admin("GET", "/v1/reviews", params={"limit": 200}).json()}
+        path = f"/v1/reviews/{waiting[reply['request_id']]}"
+        assert admin("POST", path, json={"answer_right": right}).status_code == 200
+        told[f"rv-{reply['request_id']}"] = right
+    rows = {c["id"]: c for c in admin("GET", "/v1/judged").json()["cases"] if c["id"] in told}
+    good, bad = (rows[name] for name in told)
+    assert "ann@x.example" not in json.dumps(good)
+    assert good["expect"]["facts"] == [{"docs": ["plan-prices"], "values": ["13.50"]}]
+    out = tmp_path / "mine.jsonl"
+    out.write_text(json.dumps(good) + "\n")
+    (result,) = run(services, read(out, domain), "hybrid")
+    assert result.marks.passed
+    assert all(result.marks.labels_right.values())
+    out.write_text(json.dumps(bad) + "\n")
+    with pytest.raises(InvalidInput, match="not annotated"):
+        read(out, domain)
 
 
 def test_feedback_is_for_ones_own_requests(admin, client):

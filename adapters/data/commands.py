@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from domains.commands import DomainName
 from domains.spec import Domain, load_domain
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-DomainName = Annotated[str, typer.Option(help="Whose taxonomy and encoder; a folder of domains/, or a path.")]
 Sources = Annotated[list[Path] | None, typer.Argument(help="JSON lines or CSV; default: the domain's own tickets.")]
 OwnLabels = Annotated[bool, typer.Option("--own-labels", help="Take the taxonomy from the rows, not the domain.")]
 Rights = Annotated[str, typer.Option(help="By what right rows are used that state none, as own or CC-BY-4.0.")]

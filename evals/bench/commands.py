@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
+from domains.commands import DomainName
 from evals.progress import shown
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def retrieve(
     data: Data,
     arms: Arms = None,
     limit: Limit = None,
+    domain: DomainName = "support",
     reader: AReader = "",
     out: Out = Path("bench"),
     as_json: AsJson = False,
@@ -103,7 +105,7 @@ def retrieve(
     """
     from evals.bench import retrieve as bench
 
-    with _shelf(data, out, reader) as (found, shelf):
+    with _shelf(data, out, reader, domain) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.answerable[:limit]
         told = bench.compare(shelf, questions, chosen, shown("Asking"))
         _tell(told, out / f"{found.name}-retrieve", f"{len(questions)} questions; {_INTERVALS}", as_json)
@@ -114,6 +116,7 @@ def refuse(
     data: Data,
     arms: Arms = None,
     limit: Limit = None,
+    domain: DomainName = "support",
     reader: AReader = "",
     out: Out = Path("bench"),
     as_json: AsJson = False,
@@ -126,7 +129,7 @@ def refuse(
     """
     from evals.bench import refuse as bench
 
-    with _shelf(data, out, reader) as (found, shelf):
+    with _shelf(data, out, reader, domain) as (found, shelf):
         chosen, questions = _named(arms, bench.ARMS), found.questions[:limit]
         told = bench.compare(shelf, questions, chosen, shown("Asking"))
         _tell(told, out / f"{found.name}-refuse", f"{len(questions)} questions; {_INTERVALS}", as_json)
@@ -137,6 +140,7 @@ def ground(
     data: Annotated[Path, typer.Option(help="WiCE's or MTRAG's folder, as they come.")],
     arms: Arms = None,
     limit: Limit = None,
+    domain: DomainName = "support",
     reader: AReader = "",
     out: Out = Path("bench"),
     as_json: AsJson = False,
@@ -150,16 +154,16 @@ def ground(
     from domains.spec import load_domain
     from evals.bench import ground as bench
 
-    domain = load_domain("support")
-    encoder, claims = Encoder(domain.encoder), bench.load(data)[:limit]
-    judge = calibrated(scorer_of(reader, domain, encoder), domain)
+    spec = load_domain(domain)
+    encoder, claims = Encoder(spec.encoder), bench.load(data)[:limit]
+    judge = calibrated(scorer_of(reader, spec, encoder), spec)
     told = bench.compare(claims, _named(arms, bench.ARMS), encoder, judge, shown("Scoring"))
     _tell(told, out / f"{data.name}-ground", f"{len(claims)} claims; {_INTERVALS}", as_json)
 
 
 @app.command()
 def evidence(
-    domain: Annotated[str, typer.Option(help="Its development cases are asked.")] = "support",
+    domain: DomainName = "support",
     readers: Annotated[
         list[str] | None, typer.Option("--reader", help="As FORMFACT_READER; may be repeated. Default: shipped, none.")
     ] = None,
@@ -199,7 +203,7 @@ def evidence(
 @app.command()
 def inject(
     data: Annotated[Path, typer.Option(help="A folder with prompts.jsonl: text, label, kind, source.")],
-    domain: Annotated[str, typer.Option(help="Its documents and development cases are attacked.")] = "support",
+    domain: DomainName = "support",
     draw: Annotated[int | None, typer.Option(min=1, help="So many plantings, drawn; default: all.")] = None,
     out: Out = Path("bench"),
     as_json: AsJson = False,
@@ -227,7 +231,7 @@ def verify(
     claims: Annotated[
         Path | None, typer.Option(help="JSON lines of claim, quote, kind; default: cases/claims.jsonl of the domain.")
     ] = None,
-    domain: Annotated[str, typer.Option(help="A folder of domains/, or a path.")] = "support",
+    domain: DomainName = "support",
     out: Out = Path("bench"),
     as_json: AsJson = False,
 ) -> None:
@@ -245,7 +249,7 @@ def verify(
 
 @app.command()
 def speed(
-    domain: Annotated[str, typer.Option(help="Its documents, adapter and development cases.")] = "support",
+    domain: DomainName = "support",
     clients: Annotated[str, typer.Option(help="Numbers of clients, with commas.")] = "1,16",
     rounds: Annotated[int, typer.Option(min=1, help="Number of rounds; the medians are shown.")] = 5,
     seconds: Annotated[float, typer.Option(min=1, help="Of each round.")] = 15.0,
@@ -269,7 +273,7 @@ def speed(
 
 
 @contextmanager
-def _shelf(data: Path, out: Path, reader: str) -> Iterator[tuple[Judged, Shelf]]:
+def _shelf(data: Path, out: Path, reader: str, name: str) -> Iterator[tuple[Judged, Shelf]]:
     """The data set of a folder, published in a folder below `out` that its texts name."""
     from adapters.encoder import Encoder
     from adapters.readers import calibrated, scorer_of
@@ -277,11 +281,11 @@ def _shelf(data: Path, out: Path, reader: str) -> Iterator[tuple[Judged, Shelf]]
     from evals.bench.passage_sets import load
     from evals.bench.shelf import shelved
 
-    found, domain = load(data), load_domain("support")
+    found, domain = load(data), load_domain(name)
     encoder = Encoder(domain.encoder)
     judge = calibrated(scorer_of(reader, domain, encoder), domain)
-    name = hashlib.sha256(repr((found.texts, encoder.fingerprint, judge.name)).encode()).hexdigest()[:12]
-    place = out / "shelves" / name
+    content = hashlib.sha256(repr((found.texts, encoder.fingerprint, judge.name)).encode()).hexdigest()[:12]
+    place = out / "shelves" / content
     with shelved(found, place, domain, encoder, judge, shown("Publishing")) as shelf:
         yield found, shelf
 

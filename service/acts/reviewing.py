@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from retrieval.instants import show_instant
+from service.acts.review_cases import case_of
 
 if TYPE_CHECKING:
     from service.build import Services
@@ -65,9 +66,10 @@ class AgreementOut(BaseModel):
 
 
 class JudgedTickets(BaseModel):
-    """Judged tickets with their labels, and agreement by field."""
+    """Judged tickets with their labels, the same as eval cases, and agreement by field."""
 
     rows: list[dict[str, Any]]
+    cases: list[dict[str, Any]]
     agreement: dict[str, AgreementOut]
 
 
@@ -110,8 +112,9 @@ def _judged(services: Services, review: Review) -> list[JudgedOut]:
 
 
 def judged(services: Services, caller: Caller) -> JudgedTickets:
-    """What reviewers said, as rows that `formfact data build` takes, and how far two of them agree."""
+    """What reviewers said: rows for `formfact data build`, cases for `formfact evals`, how far two of them agree."""
     found = services.reviews.judged(caller)
     agreed = services.reviews.agreement(found)
     told = {name: AgreementOut.model_validate(asdict(one)) for name, one in agreed.items()}
-    return JudgedTickets(rows=list(services.reviews.rows(found)), agreement=told)
+    cases = [case_of(review) for review in found]
+    return JudgedTickets(rows=list(services.reviews.rows(found)), cases=cases, agreement=told)

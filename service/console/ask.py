@@ -117,7 +117,7 @@ def _form(
     status: int = 200,
     rated: bool = False,
 ) -> Response:
-    modes = ["hybrid", "tuned", *(["rag", "prompt"] if parts.pipeline.chat else [])]
+    modes = ["hybrid", "tuned", "rag", *(["prompt"] if parts.pipeline.chat else [])]
     blank: dict[str, Any] = {"body": "", "subject": "", "mode": "hybrid", "audience": "", "as_of": "", "customer": {}}
     return page(
         request,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
+from domains.spec import NotFound
+from service.acts.review_cases import case_of
 from service.acts.reviewing import shown
 from service.console.pages import go, page
 from service.console.visitors import OwnForm, Reviewer
@@ -32,6 +35,21 @@ def one(request: Request, parts: Parts, caller: Reviewer, review_id: str, done: 
     review = parts.reviews.read(review_id, caller)
     told: dict[str, Any] = {"review": shown(parts, review), "mine": _judged(review, caller), "done": done}
     return page(request, "review.html", title="Review", domain=parts.domain, **told)
+
+
+@router.get("/{review_id}/case")
+def case(parts: Parts, caller: Reviewer, review_id: str) -> Response:
+    """The reviewed reply as a line of a file of eval cases.
+
+    Raises:
+        NotFound: there is no such review for this caller, or nobody has judged it.
+    """
+    review = parts.reviews.read(review_id, caller)
+    if not review.judged:
+        raise NotFound("Nobody has judged this one yet.", "Say what is right first.")
+    line = json.dumps(case_of(review), ensure_ascii=False) + "\n"
+    name = f'attachment; filename="{review.id}.jsonl"'
+    return Response(line, media_type="application/x-ndjson", headers={"Content-Disposition": name})
 
 
 @router.post("/{review_id}", dependencies=[OwnForm])

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from domains.commands import DomainName
 from domains.spec import Domain, load_domain
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parents[2] / "adapters" / "data" / "organisations"
 
-DomainName = Annotated[str, typer.Option("--domain", help="A folder of domains/, or a path.")]
 Also = Annotated[
     list[Path] | None,
     typer.Option("--also", help="A folder of questions, in place of the thirty organisations; may be repeated."),

@@ -97,6 +97,20 @@ def export(out: Annotated[Path, typer.Argument(help="A file of JSON lines; it is
 
 
 @reviews.command()
+def cases(out: Annotated[Path, typer.Argument(help="A file of JSON lines; it is written anew.")]) -> None:
+    """Write judged replies as eval cases: what was right has to stay right.
+
+    A case whose answer nobody called right carries the tag `annotate`, and is refused until `expect` is filled in.
+
+    Example: `formfact reviews cases mine.jsonl && formfact evals run --cases mine.jsonl`
+    """
+    with desk() as asked:
+        found = asked.judged().cases
+    out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), encoding="utf-8")
+    typer.echo(f"{len(found)} cases, {sum('annotate' in c['tags'] for c in found)} of them to annotate: {out}")
+
+
+@reviews.command()
 def agreement(as_json: AsJson = False) -> None:
     """Tell how far two reviewers of the same tickets agree, by field.
 

@@ -1,4 +1,4 @@
-"""Paired worlds: what is right in each follows from the table of facts; notices; and a constant answer never wins."""
+"""Counterfactual cases: what is right in each follows from the table of facts; notices; and a constant answer never wins."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from domains.spec import InvalidInput
+from evals.counterfactual_report import figures
+from evals.counterfactuals import TODAY, Asking, Fact, asked_of, load, variants_of
 from evals.notices import Notice, Notices
 from evals.score import Quote, Said
-from evals.worlds import TODAY, Asking, Fact, load, played, worlds_of
-from evals.worlds_report import figures
 from ingest.drafting import drafted
 from ingest.limits import Limits
 
@@ -33,8 +33,8 @@ NOTICE = Notice(
 )
 
 
-def worlds(notice=None, ticket=TICKET):
-    return list(worlds_of(ticket, FACT, "public", lambda fact, value: notice))
+def variants(notice=None, ticket=TICKET):
+    return list(variants_of(ticket, FACT, "public", lambda fact, value: notice))
 
 
 def said(text, action="answer"):
@@ -42,40 +42,40 @@ def said(text, action="answer"):
 
 
 def test_every_world_has_its_own_right_answer():
-    told = {(w.kind, w.as_of.year, w.audience, w.customer.get("plan"), w.right) for w in worlds(NOTICE)}
+    told = {(w.kind, w.as_of.year, w.audience, w.customer.get("plan"), w.right) for w in variants(NOTICE)}
     assert ("date", 2025, "customers", "Team", "14 days") in told
     assert ("date", 2026, "customers", "Solo", "7 days") in told
     assert ("before", 2024, "customers", None, None) in told
-    assert {w.kind for w in worlds(NOTICE)} == {"date", "before", "audience", "retracted", "conflict"}
-    assert {w.kind for w in worlds()} == {"date", "before", "audience", "retracted"}
+    assert {w.kind for w in variants(NOTICE)} == {"date", "before", "audience", "retracted", "conflict"}
+    assert {w.kind for w in variants()} == {"date", "before", "audience", "retracted"}
 
 
 def test_a_ticket_that_names_its_plan_is_asked_for_that_plan_alone():
     asked = TICKET.model_copy(update={"says": {"plan": "Solo"}})
-    assert {w.right for w in worlds(ticket=asked)} == {"7 days", None}
+    assert {w.right for w in variants(ticket=asked)} == {"7 days", None}
 
 
 def test_what_is_stale_or_hidden_is_wrong_and_silence_is_right_where_nothing_is_known():
-    (old,) = [w for w in worlds() if w.as_of.year == 2025]
+    (old,) = [w for w in variants() if w.as_of.year == 2025]
     assert old.passes(said("It lasts 14 days."))
     assert not old.passes(said("It lasts 21 days."))
     assert not old.passes(said("14 days, now 21 days."))
     assert not old.passes(said("14 days", action="handoff"))
-    (outside,) = [w for w in worlds() if w.kind == "audience"]
+    (outside,) = [w for w in variants() if w.kind == "audience"]
     assert outside.audience == "public"
     assert outside.passes(said("A colleague will answer.", action="handoff"))
     assert not outside.passes(said(f"It lasts {outside.wrong[0]}."))
 
 
 def test_a_contradiction_is_handed_off_or_told_whole():
-    (conflict,) = [w for w in worlds(NOTICE) if w.kind == "conflict"]
+    (conflict,) = [w for w in variants(NOTICE) if w.kind == "conflict"]
     assert conflict.passes(said("", action="handoff"))
     assert conflict.passes(said(f"One says {conflict.right}, another 43 days."))
     assert not conflict.passes(said(f"It lasts {conflict.right}."))
 
 
 class Memory:
-    """Says the same whatever the world, and notes what is done to it."""
+    """Says the same whatever the variant, and notes what is done to it."""
 
     def __init__(self, text):
         self.text, self.done = text, []
@@ -89,14 +89,14 @@ class Memory:
     def purge(self, doc_id, version):
         self.done.append(("purge", doc_id))
 
-    def ask(self, world):
-        self.done.append(("ask", world.kind))
+    def ask(self, variant):
+        self.done.append(("ask", variant.kind))
         return said(self.text)
 
 
 def test_notices_are_taken_back_and_retractions_come_last():
     system = Memory("21 days")
-    found = list(played(system, worlds(NOTICE), iter))
+    found = list(asked_of(system, variants(NOTICE), iter))
     order = [step for step in system.done if step[0] != "ask" or step[1] in ("conflict", "retracted")]
     assert order == [
         ("publish", "notice"),
@@ -133,7 +133,7 @@ def test_the_shipped_worlds_are_exact_and_their_values_stand_in_the_documents(do
 
 
 def test_a_ticket_about_nothing_is_refused(tmp_path, domain):
-    folder = tmp_path / "worlds"
+    folder = tmp_path / "counterfactuals"
     folder.mkdir()
     (folder / "facts.jsonl").write_text("")
     (folder / "tickets.jsonl").write_text('{"id": "t", "fact": "x", "body": "?"}\n')

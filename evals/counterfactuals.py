@@ -1,14 +1,14 @@
-"""Paired worlds: one ticket asked where the right answer differs, and the answers computed from a table of facts.
+"""Counterfactual cases: the same ticket under changed circumstances, its right answers computed from a table of facts.
 
-A world fixes the date, who asks, what the customer's record says, and what was published meanwhile. A ticket passes
-when it is right in all its worlds (pass^worlds): an answer that never changes cannot. There is no judge, and any
+A variant fixes the date, who asks, what the customer's record says, and what was published meanwhile. A ticket passes
+when it is right in all its variants (pass^k): an answer that never changes cannot. There is no judge, and any
 system can be asked that publishes, retracts and answers (`System`).
 
-    domains/support/worlds/facts.jsonl (shortened)
+    domains/support/counterfactuals/facts.jsonl (shortened)
     {"id": "trial-length", "docs": ["trial-terms"], "audience": "public", "slots": [],
      "values": [{"from": "2025-01-01", "until": "2026-02-01", "when": {}, "value": "14 days"}, …]}
 
-    domains/support/worlds/tickets.jsonl
+    domains/support/counterfactuals/tickets.jsonl
     {"id": "A-007", "fact": "trial-length", "says": {}, "subject": "", "body": "how long can i try it"}
 """
 
@@ -76,7 +76,7 @@ class Asking(_Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Counterfactual:
     """A ticket somewhere: `right` is to be stated (None: nothing is), `wrong` is not."""
 
     ticket: Asking
@@ -105,7 +105,7 @@ class System(Protocol):
     def publish(self, submission: Submission) -> object: ...
     def retract(self, doc_id: str, at: str | None) -> object: ...
     def purge(self, doc_id: str, version: int | None) -> object: ...
-    def ask(self, world: World) -> Said: ...
+    def ask(self, variant: Counterfactual) -> Said: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,16 @@ class AtDesk:
     def purge(self, doc_id: str, version: int | None) -> object:
         return self.desk.purge(doc_id, version)
 
-    def ask(self, world: World) -> Said:
-        asked = world.ticket
+    def ask(self, variant: Counterfactual) -> Said:
+        asked = variant.ticket
         ticket = TicketIn(subject=asked.subject, body=asked.body, channel=asked.channel)
         request = RespondRequest(
-            ticket=ticket, customer=dict(world.customer), mode=self.mode, as_of=world.as_of.isoformat()
+            ticket=ticket, customer=dict(variant.customer), mode=self.mode, as_of=variant.as_of.isoformat()
         )
-        return Said.by_reply(self.desk.respond(request, [world.audience]))
+        try:
+            return Said.by_reply(self.desk.respond(request, [variant.audience]))
+        except InvalidInput:  # the record names a plan that nobody has heard of on that day: nothing is said
+            return Said("handoff", "", (), 0, {})
 
 
 def load(domain: Domain) -> tuple[dict[str, Fact], tuple[Asking, ...]]:
@@ -139,17 +142,17 @@ def load(domain: Domain) -> tuple[dict[str, Fact], tuple[Asking, ...]]:
     Raises:
         InvalidInput: a file is missing, a line is wrong, or a ticket asks for no fact that is there.
     """
-    folder = domain.folder / "worlds"
-    facts = {fact.id: fact for fact in records(folder / "facts.jsonl", Fact, "evals/worlds.py")}
-    tickets = tuple(records(folder / "tickets.jsonl", Asking, "evals/worlds.py"))
+    folder = domain.folder / "counterfactuals"
+    facts = {fact.id: fact for fact in records(folder / "facts.jsonl", Fact, "evals/counterfactuals.py")}
+    tickets = tuple(records(folder / "tickets.jsonl", Asking, "evals/counterfactuals.py"))
     for ticket in tickets:
         if ticket.fact not in facts:
             raise InvalidInput(f"{ticket.id}: there is no fact `{ticket.fact}`.", "See facts.jsonl.")
     return facts, tickets
 
 
-def every(domain: Domain, limit: int | None = None) -> list[World]:
-    """All worlds of a domain, or of so many of its tickets, spread over the facts.
+def counterfactuals(domain: Domain, limit: int | None = None) -> list[Counterfactual]:
+    """All variants of a domain, or of so many of its tickets, spread over the facts.
 
     Raises:
         InvalidInput: see `load`.
@@ -161,13 +164,13 @@ def every(domain: Domain, limit: int | None = None) -> list[World]:
         return notices.against(fact.id, fact.docs, value.value, value.when, fact.audience)
 
     chosen = tickets if limit is None else tickets[:: max(1, len(tickets) // limit)][:limit]
-    return [w for t in chosen for w in worlds_of(t, facts[t.fact], _outsider(domain, facts[t.fact]), notice_of)]
+    return [w for t in chosen for w in variants_of(t, facts[t.fact], _outsider(domain, facts[t.fact]), notice_of)]
 
 
-def worlds_of(
+def variants_of(
     ticket: Asking, fact: Fact, outsider: str | None, notice_of: Callable[[Fact, Value], Notice | None]
-) -> Iterator[World]:
-    """All worlds of a ticket.
+) -> Iterator[Counterfactual]:
+    """All variants of a ticket.
 
     Args:
         ticket: what is asked.
@@ -180,46 +183,50 @@ def worlds_of(
     for day in (_within(start, fact) for start in starts):
         for value in _drawn([v for v in fitting if v.holds_on(day)], ticket.id):
             kind: Kind = "date" if len(starts) > 1 else "record"
-            yield _world(ticket, fact, kind, day, value)
+            yield _known(ticket, fact, kind, day, value)
     now = [v for v in fitting if v.holds_on(TODAY)]
     said = tuple({v.value for v in fitting})
     if starts:
-        yield World(ticket, fact, "before", starts[0] - _EARLIER, fact.audience, ticket.says, None, said)
+        yield Counterfactual(ticket, fact, "before", starts[0] - _EARLIER, fact.audience, ticket.says, None, said)
     for value in _drawn(now, ticket.id)[:1]:
-        here = _world(ticket, fact, "record", TODAY, value)
+        here = _known(ticket, fact, "record", TODAY, value)
         if outsider:
-            yield World(ticket, fact, "audience", TODAY, outsider, here.customer, None, (value.value,))
-        yield World(ticket, fact, "retracted", TODAY, fact.audience, here.customer, None, (value.value,))
+            yield Counterfactual(ticket, fact, "audience", TODAY, outsider, here.customer, None, (value.value,))
+        yield Counterfactual(ticket, fact, "retracted", TODAY, fact.audience, here.customer, None, (value.value,))
         if notice := notice_of(fact, value):
-            yield World(ticket, fact, "conflict", TODAY, fact.audience, here.customer, value.value, (), notice)
+            yield Counterfactual(ticket, fact, "conflict", TODAY, fact.audience, here.customer, value.value, (), notice)
             if fact.audience == "public":
                 wrong = (*here.wrong, notice.value)
-                yield World(ticket, fact, "hidden", TODAY, fact.audience, here.customer, value.value, wrong, notice)
+                yield Counterfactual(
+                    ticket, fact, "hidden", TODAY, fact.audience, here.customer, value.value, wrong, notice
+                )
 
 
-def played(
-    system: System, worlds: Sequence[World], track: Callable[[Sequence[World]], Iterator[World]]
-) -> Iterator[tuple[World, Said]]:
-    """Ask a system in all worlds: as things stand, with notices published and taken back, last with retractions."""
+def asked_of(
+    system: System,
+    variants: Sequence[Counterfactual],
+    track: Callable[[Sequence[Counterfactual]], Iterator[Counterfactual]],
+) -> Iterator[tuple[Counterfactual, Said]]:
+    """Ask a system in all variants: as things stand, with notices published and taken back, last with retractions."""
     order: list[Kind] = ["date", "record", "before", "audience", "conflict", "hidden", "retracted"]
     ranked = sorted(
-        worlds, key=lambda w: (order.index(w.kind), w.fact.docs if w.kind == "retracted" else (), w.fact.id)
+        variants, key=lambda w: (order.index(w.kind), w.fact.docs if w.kind == "retracted" else (), w.fact.id)
     )
     current: Notice | None = None
     gone: set[str] = set()
-    for world in track(ranked):
-        notice = world.notice.to(world.kind) if world.notice else None
+    for variant in track(ranked):
+        notice = variant.notice.to(variant.kind) if variant.notice else None
         if notice != current:
             if current:
                 system.purge(current.doc_id, None)
             if notice:
                 system.publish(notice.submission())
             current = notice
-        if world.kind == "retracted":
-            for doc in set(world.fact.docs) - gone:
+        if variant.kind == "retracted":
+            for doc in set(variant.fact.docs) - gone:
                 system.retract(doc, TODAY.isoformat())
-            gone |= set(world.fact.docs)
-        yield world, system.ask(world)
+            gone |= set(variant.fact.docs)
+        yield variant, system.ask(variant)
 
 
 def _outsider(domain: Domain, fact: Fact) -> str | None:
@@ -227,11 +234,13 @@ def _outsider(domain: Domain, fact: Fact) -> str | None:
     return next((name for name in domain.audiences if fact.audience not in domain.readable_by([name])), None)
 
 
-def _world(ticket: Asking, fact: Fact, kind: Kind, day: date, value: Value) -> World:
-    """A world in which the fact is known: wrong is what it was or will be for the same customer."""
+def _known(ticket: Asking, fact: Fact, kind: Kind, day: date, value: Value) -> Counterfactual:
+    """A variant in which the fact is known: wrong is what it was or will be for the same customer."""
     customer = {**value.when, **ticket.says}
     other = {v.value for v in fact.values if v.when == value.when and not v.holds_on(day)}
-    return World(ticket, fact, kind, day, fact.audience, customer, value.value, tuple(sorted(other - {value.value})))
+    return Counterfactual(
+        ticket, fact, kind, day, fact.audience, customer, value.value, tuple(sorted(other - {value.value}))
+    )
 
 
 def _within(start: date, fact: Fact) -> date:

@@ -1,0 +1,178 @@
+"""One run of the comparison from end to end: what is asked, of whom, and what is measured beside the cases."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.structured import Structured
+from domains.seal import openings
+from domains.spec import Domain, InvalidInput
+from evals import consistency, freshness, inspect_log, prompting
+from evals.answers import Answered
+from evals.arms import ARMS, HYBRID, RAG, Arm, Group, Labels
+from evals.cases import Case, is_sealed, load
+from evals.compare import Comparison, opened
+from evals.consistency import Consistent
+from evals.freshness import Fresh
+from evals.judge import Judged, judged
+from evals.money import Prices
+from evals.pipelines import Pipelines
+from evals.progress import shown
+from evals.prompting import Chosen, Try
+from evals.recorded import Recorded
+from evals.report import Beside, Report, Run, report
+from service.apart import apart
+from service.settings import Settings
+
+MODES = ("prompt", "rag", "tuned", "hybrid")
+DRAWN = 20  # cases of what asks a chat model many times over: ten prompts, two orders of a judge
+PARAPHRASED = 10  # cases whose variants a chat model labels: each has thirteen
+_WEAK = ("local:",)  # what runs on a laptop beside everything else is too small for its rows to be evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared.
+
+    `name`: of the cases, `dev`, `sealed` or a file. `chat`: None where no arm asks a chat model. `judge`: ask it for a
+    second opinion. `out`: folder of answers, calls and logs; a run that was cut off goes on from them.
+    """
+
+    domain: Domain
+    name: str
+    cases: tuple[Case, ...]
+    arms: tuple[Arm, ...]
+    settings: Settings
+    chat: Recorded | None
+    prices: Prices
+    judge: bool
+    out: Path
+
+    @property
+    def is_weak(self) -> bool:
+        """Is the chat model too small for its rows to be evidence?"""
+        return self.chat is not None and self.chat.name.startswith(_WEAK)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the domain lacks, and what is therefore not measured: a sentence each."""
+        told = []
+        for file, what in (("paraphrases.jsonl", "consistency"), ("freshness.jsonl", "freshness")):
+            path = self.domain.folder / "cases" / file
+            if not path.is_file():
+                told.append(f"{what.capitalize()} is not measured: {path} is not there.")
+        if self.chat and not _tries_cases(self.domain):
+            told.append("Prompts are taken as they are: there are no development cases to choose them on.")
+        return tuple(told)
+
+
+def arms_of(modes: str | None, ablations: bool, chat: bool) -> tuple[Arm, ...]:
+    """The arms of the modes that are called, hybrid always; those that ask a chat model only where there is one.
+
+    Raises:
+        InvalidInput: there is no such mode.
+    """
+    called = [part.strip() for part in (modes or ",".join(MODES)).split(",") if part.strip()]
+    if unknown := set(called) - set(MODES):
+        raise InvalidInput(f"--modes: there is no {', '.join(sorted(unknown))}.", f"There are: {', '.join(MODES)}.")
+    arms = [a for a in ARMS if chat or not a.asks_chat]
+    of_modes = [a for a in arms if a.group is Group.MODE and (a.name.split(",")[0] in called or a.name == HYBRID)]
+    return (*of_modes, *(a for a in arms if ablations and a.group is not Group.MODE))
+
+
+def sample(cases: Sequence[Case], limit: int | None, seed: int = 0) -> tuple[Case, ...]:
+    """So many cases, spread evenly over their tags, in their order; all where there is no limit.
+
+    A systematic sample: cases are sorted by tags, by chance within equal ones, and every n-th is taken.
+    """
+    if limit is None or limit >= len(cases):
+        return tuple(cases)
+    draw = random.Random(seed)  # noqa: S311 -- no secret depends on it
+    ranked = sorted(range(len(cases)), key=lambda i: (cases[i].tags, draw.random()))
+    step = len(cases) / limit
+    return tuple(cases[i] for i in sorted(ranked[int((n + 0.5) * step)] for n in range(limit)))
+
+
+def experiment(plan: Plan) -> Report:
+    """Answer, then measure what needs more than the cases; one service for all of it, with a state of its own."""
+    chat = Structured(plan.chat, plan.chat.name) if plan.chat else None
+    with apart(plan.domain, plan.settings.model_copy(update={"llm": ""}), chat) as services:
+        tries = _tries(Pipelines(services, chat), plan.domain) if chat else ()
+        pipelines = Pipelines(services, chat, Chosen.best(tries))
+        answered = Comparison(pipelines, plan.chat, opened(plan.out)).run(plan.arms, plan.cases, shown("Answering"))
+        beside = Beside(
+            consistency=_consistency(pipelines, plan),
+            tries=tries,
+            judged=_judged(plan, chat, answered) if chat and plan.judge else None,
+            freshness=_freshness(pipelines, plan),
+        )
+    found = report(_run(plan), plan.arms, plan.cases, answered, plan.prices, len(pipelines.labelled), beside)
+    inspect_log.write(plan.out / "inspect", found.run, found.arms, plan.cases, answered)
+    return found
+
+
+def _tries(pipelines: Pipelines, domain: Domain) -> tuple[Try, ...]:
+    """What each prompt is worth on development cases, the same number for labels and for answers."""
+    cases = _tries_cases(domain)
+    return prompting.measured(pipelines, drawn(cases), shown("Choosing prompts")) if cases else ()
+
+
+def _tries_cases(domain: Domain) -> tuple[Case, ...]:
+    return load(domain, "dev") if (domain.folder / "cases" / "dev.jsonl").is_file() else ()
+
+
+def drawn(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Twenty cases, always the same ones: for what asks a chat model many times over."""
+    return sample(cases, DRAWN)
+
+
+def _freshness(pipelines: Pipelines, plan: Plan) -> list[Fresh]:
+    if not (plan.domain.folder / "cases" / "freshness.jsonl").is_file():
+        return []
+    turns, modes = freshness.load(plan.domain)[: len(plan.cases)], [a for a in plan.arms if a.group is Group.MODE]
+    return freshness.compare(pipelines, modes, turns, shown("Publishing and asking again"))
+
+
+def _consistency(pipelines: Pipelines, plan: Plan) -> list[Consistent]:
+    """Of the label sources among the arms."""
+    if not (plan.domain.folder / "cases" / "paraphrases.jsonl").is_file():
+        return []
+    cases, paraphrases = load(plan.domain, "dev"), consistency.load(plan.domain)[: len(plan.cases)]
+    scrub = pipelines.services.pipeline.scrub
+    found = []
+    for source in shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in plan.arms))):
+        if source not in (Labels.NONE, Labels.ORACLE):
+            asked = paraphrases[:PARAPHRASED] if source is Labels.PROMPT else paraphrases
+            found.append(consistency.measure(pipelines.classifier(source), cases, asked, scrub))
+    return found
+
+
+def _judged(plan: Plan, chat: Structured, answered: Sequence[Answered]) -> Judged:
+    """Hybrid against RAG, on some cases."""
+    by_key = {(row.arm, row.case): row for row in answered}
+    pairs = [(c, by_key[HYBRID, c.id], by_key[RAG, c.id]) for c in drawn(plan.cases) if (RAG, c.id) in by_key]
+    return judged(plan.domain, chat, pairs, shown("Judging"))
+
+
+def _run(plan: Plan) -> Run:
+    path = plan.domain.folder / "cases" / f"{plan.name}.jsonl"
+    return Run(
+        domain=plan.domain.title,
+        cases=plan.name,
+        n=len(plan.cases),
+        openings=openings(path) if is_sealed(plan.name) else 0,
+        chat=plan.chat.name if plan.chat else "",
+        weak_chat=plan.is_weak,
+        command=shlex.join(["formfact", *sys.argv[1:]]),
+        hardware=f"{os.cpu_count()} cores, {platform.machine()}",
+        made=datetime.now(UTC).date().isoformat(),
+        skipped=plan.missing,
+    )
