@@ -26,7 +26,13 @@ from service.route import Action
 
 M = TypeVar("M", bound=BaseModel)
 UNANSWERABLE = "unanswerable"
-_OTHERS = {"claims", "freshness", "paraphrases", "realistic"}  # files beside the cases that have a shape of their own
+_OTHERS = {
+    "claims",
+    "freshness",
+    "judged-replies",
+    "paraphrases",
+    "realistic",
+}  # files beside the cases that have a shape of their own
 ANNOTATE = "annotate"  # nobody has said yet what is right
 
 

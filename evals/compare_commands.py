@@ -162,6 +162,25 @@ def init(
 
 
 @app.command()
+def scorer(domain: DomainName = "support", as_json: AsJson = False) -> None:
+    """Tell how far the marks agree with people who read the replies (Cohen's kappa).
+
+    Example: `formfact evals scorer`
+    """
+    from evals.agreement import agreement, load_judged
+
+    spec = load_domain(domain)
+    found = agreement(spec, load_judged(spec))
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+        return
+    table = Table("replies", "figure", "judged", "equal", "kappa", title=f"{spec.title}: scorer against readers")
+    for one in found:
+        table.add_row(one.replies, one.figure, str(one.judged), f"{one.equal:.3f}", f"{one.kappa:.3f}")
+    Console().print(table)
+
+
+@app.command()
 def gate(
     adapter: Annotated[str | None, typer.Argument(help="A folder or an id; default: what the domain ships.")] = None,
     domain: DomainName = "support",

@@ -429,10 +429,10 @@ class Willing(Said):
         if "statements" in properties:
             good = "one sentence that holds the figure" in str(messages[0].content)
             value = "13.50" if good else "99.50"
-            said = json.dumps({"statements": [{"text": f"Team costs {value} EUR.", "sources": [1]}]})
+            self.text = json.dumps({"statements": [{"text": f"Team costs {value} EUR.", "sources": [1]}]})
         else:
-            said = json.dumps({name: told["enum"][0] for name, told in properties.items()} | {"queue": "sales"})
-        return Said(text=said, asked=self.asked)._generate(messages, **kwargs)
+            self.text = json.dumps({name: told["enum"][0] for name, told in properties.items()} | {"queue": "sales"})
+        return super()._generate(messages, **kwargs)
 
 
 def test_labels_and_answers_get_the_same_number_of_prompts_and_the_best_is_used(services):
