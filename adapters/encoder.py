@@ -1,7 +1,8 @@
 """The encoder: one base model, held once, serves embeddings and, with an adapter merged into a copy, label features.
 
 One worker thread owns torch. Callers on any thread put texts into a bounded queue and wait; what waits together is
-run together, grouped by model. LangChain users get it as `Embeddings`.
+run together, grouped by model. Many texts at once, such as a document's, go in one small piece after the other behind
+whatever else waits: publishing delays a reply by a piece at most. LangChain users get it as `Embeddings`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import threading
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from queue import Empty, Full, Queue
+from queue import Full, PriorityQueue
 from typing import Any
 
 import numpy as np
@@ -29,14 +31,19 @@ from domains.spec import Unavailable
 Vectors = npt.NDArray[np.float32]
 _GATHERED_TEXTS = 128  # texts taken from the queue at once
 _QUEUE_JOBS = 256  # jobs that may wait before new ones are refused
+_PIECE = 16  # texts; a reply asks for fewer, and what is more is bulk. 50 to 100 ms on two cores
+_SECONDS = 120.0  # that a job may take, waiting included: far beyond any, so that a stuck worker is noticed
+_URGENT, _BULK, _LAST = range(3)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class _Job:
-    kind: Hashable  # what is run together
-    compute: Callable[[list[Any]], Any]
-    items: tuple[Any, ...]
-    result: Future[Any]
+    priority: int
+    number: int  # in which jobs of a priority are taken
+    kind: Hashable = field(compare=False)  # what is run together
+    compute: Callable[[list[Any]], Any] = field(compare=False)
+    items: tuple[Any, ...] = field(compare=False)
+    result: Future[Any] = field(compare=False)
 
 
 class Encoder(Embeddings):
@@ -53,8 +60,11 @@ class Encoder(Embeddings):
         self.base = SentenceBase(source)
         self._compiler = compiler_for(self.base.network, self.base.tokenizer.model_input_names, self.base.device)
         self._network = self._compiled(self.base.network)
-        self._queue: Queue[_Job] = Queue(_QUEUE_JOBS)
-        threading.Thread(target=self._work, name="encoder", daemon=True).start()
+        self._queue: PriorityQueue[_Job] = PriorityQueue(_QUEUE_JOBS)
+        self._numbers = count()
+        self._closed = threading.Event()
+        self._worker = threading.Thread(target=self._work, name="encoder", daemon=True)
+        self._worker.start()
 
     @property
     def fingerprint(self) -> str:
@@ -98,14 +108,37 @@ class Encoder(Embeddings):
             items: any number.
 
         Raises:
-            Unavailable: the queue is full.
+            Unavailable: the queue is full, the encoder is closed, or the worker does not answer.
         """
-        job = _Job(kind, compute, tuple(items), Future())
+        if len(items) <= _PIECE:
+            return self._asked(_URGENT, kind, compute, items)
+        # Pieces of like length waste no padding; each waits for the one before, so that bulk holds one place.
+        order = sorted(range(len(items)), key=lambda i: _length(items[i]))
+        pieces = [order[start : start + _PIECE] for start in range(0, len(order), _PIECE)]
+        found = [self._asked(_BULK, kind, compute, [items[i] for i in piece]) for piece in pieces]
+        told = [one for piece in found for one in piece]
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return np.stack(told)[back] if isinstance(found[0], np.ndarray) else [told[i] for i in back]
+
+    def close(self) -> None:
+        """End the worker once what waits is done; more work is refused."""
+        self._closed.set()
+        self._queue.put(_Job(_LAST, next(self._numbers), None, lambda items: items, (), Future()))
+        self._worker.join(timeout=_SECONDS)
+
+    def _asked(self, priority: int, kind: Hashable, compute: Callable[[list[Any]], Any], items: Sequence[Any]) -> Any:
+        if self._closed.is_set():
+            raise Unavailable("The encoder is closed.", "The service is stopping: ask another replica.")
+        job = _Job(priority, next(self._numbers), kind, compute, tuple(items), Future())
         try:
             self._queue.put_nowait(job)
+            return job.result.result(_SECONDS)
         except Full:
             raise Unavailable("The encoder has more work waiting than it takes.", "Try again in a second.") from None
-        return job.result.result()
+        except TimeoutError:
+            if job.result.done():  # the model's own
+                raise
+            raise Unavailable(f"The encoder gave nothing in {_SECONDS:.0f} s.", "Restart the service.") from None
 
     def merged(self, folder: Path) -> nn.Module:
         """A copy of the base with the PEFT adapter in `folder` merged into it, compiled like the base itself.
@@ -130,11 +163,14 @@ class Encoder(Embeddings):
     def _work(self) -> None:
         while True:
             jobs = [self._queue.get()]
-            try:
-                while sum(len(job.items) for job in jobs) < _GATHERED_TEXTS:
-                    jobs.append(self._queue.get_nowait())
-            except Empty:
-                pass
+            if jobs[0].priority == _LAST:
+                return
+            # A piece of bulk runs alone: whoever comes meanwhile waits for one.
+            while jobs[0].priority == _URGENT and sum(len(job.items) for job in jobs) < _GATHERED_TEXTS:
+                with self._queue.mutex:
+                    if not self._queue.queue or self._queue.queue[0].priority != _URGENT:
+                        break
+                jobs.append(self._queue.get())
             for kind in {job.kind for job in jobs}:
                 self._run([job for job in jobs if job.kind == kind])
             jobs.clear()  # the worker holds no text while it waits: it may be erased
@@ -150,3 +186,7 @@ class Encoder(Embeddings):
             for job in jobs:
                 if not job.result.done():
                     job.result.set_exception(error)
+
+
+def _length(item: Any) -> int:
+    return len(item) if isinstance(item, str) else sum(map(_length, item)) if isinstance(item, tuple) else 0

@@ -15,14 +15,12 @@ from queue import Empty, Full, Queue
 
 import structlog
 from sqlalchemy import Connection, Engine, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.classifier import Label, Labels
 from adapters.data.rows import share_of
 from adapters.live import Live
 from adapters.registry import Registry
 from adapters.tables import LIVE, SHADOW, agreement, differences
-from domains.spec import FormfactError
 
 _WAITING = 64  # tickets; a busy service shows the shadow a sample
 _MINUTE = 60.0
@@ -118,7 +116,7 @@ class Shadow:
                 with self._budget.spent() as allowed:
                     if allowed:
                         self._compare(seen)
-            except (FormfactError, SQLAlchemyError) as error:
+            except Exception as error:  # noqa: BLE001 -- whatever a candidate does, the next ticket is seen
                 log.warning("shadow_failed", error=type(error).__name__)
             finally:
                 self._queue.task_done()
@@ -154,8 +152,10 @@ class _Budget:
         now = time.monotonic()
         if now - self._begun >= _MINUTE:
             self._begun, self._used = now, 0.0
-        yield self._used < self._seconds
-        self._used += time.monotonic() - now
+        try:
+            yield self._used < self._seconds
+        finally:
+            self._used += time.monotonic() - now
 
 
 def _count(tx: Connection, shadow: str, live: str, field: str, own: Label, label: Label) -> bool:

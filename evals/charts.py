@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from evals.arms import Group
 from evals.report import Field, Report
@@ -21,7 +22,7 @@ from evals.report import Field, Report
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "formfact",
-    "font.size": 9,
+    "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,
@@ -29,7 +30,7 @@ _STYLE = {
 }
 _COLOURS = {Group.MODE: "#2f6f9f", Group.LABELS: "#8a8f98", Group.ANSWERS: "#c07a2c", Group.BOUND: "#b9bec6"}
 _HARM = "#c0504d"
-_WIDTH = 4.6  # inches: on a telephone the text is then as large as on a screen
+_WIDTH = 4.2  # inches: on a telephone the text is then as large as on a screen
 _LINES = ("#2f6f9f", "#c07a2c", "#5f9e6e", "#a4508b", "#8a8f98", "#c0504d")
 _VOLUMES = np.logspace(2, 6, 60)  # tickets an interval
 
@@ -106,6 +107,9 @@ def latency(report: Report) -> str:
         axes.plot(p50, place, "|", color=_LINES[0], ms=11, mew=2)
     axes.set_yticks(range(len(arms)), [a.arm for a in reversed(arms)])
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("seconds an answer")
     axes.grid(axis="x", alpha=0.25)
     return _svg(figure)

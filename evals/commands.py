@@ -12,11 +12,11 @@ import structlog
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from domains.commands import DomainName
 from domains.spec import load_domain
 from evals.compare_commands import app as compare
+from evals.measured import measured
 
 if TYPE_CHECKING:
     from evals.run import Result
@@ -44,13 +44,14 @@ def run(
     failures: Annotated[bool, typer.Option(help="Tell each failed case; refused for the sealed set.")] = False,
     show: Annotated[int, typer.Option(min=0, help="Print so many drawn replies; refused for the sealed set.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write marks and replies as JSON lines.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Answer every case in a home of its own, and tell the shares that are right.
 
     Example: `formfact evals run --cases dev --failures`
     """
     from evals.cases import is_sealed, load
-    from evals.run import by_tag, summary
+    from evals.run import Share, by_tag, summary
     from evals.run import run as answer
     from service.apart import apart
 
@@ -60,12 +61,14 @@ def run(
     with apart(spec) as services:
         replies = answer(services, wanted, mode)  # type: ignore[arg-type]
         results = list(track(replies, "Answering", total=len(wanted), console=Console(stderr=True), transient=True))
-    table = Table("figure", "value", title=f"{spec.title}, {cases} cases, mode {mode}")
-    for name, value in summary(results).items():
-        table.add_row(name, str(value))
-    for tag, share in by_tag(results).items():
-        table.add_row(f"passed: {tag}", str(share))
-    console.print(table)
+    told = {**summary(results), **{f"passed: {tag}": share for tag, share in by_tag(results).items()}}
+    over = f"{spec.title}, {len(wanted)} {cases} cases, mode {mode}"
+    found = measured(over, ("figure", "value"), ((name, str(value)) for name, value in told.items()))
+    if as_json:
+        shares = {name: value.share if isinstance(value, Share) else value for name, value in told.items()}
+        typer.echo(found.as_json(figures=shares), nl=False)
+    else:
+        found.show(console)
     if failures and not is_sealed(cases):
         _tell(results, console)
     if show and not is_sealed(cases):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
 
 from domains.commands import DomainName
 from domains.spec import InvalidInput, load_domain
+from evals.measured import measured
 from evals.progress import shown
 
 if TYPE_CHECKING:
@@ -127,6 +127,29 @@ def report(
 
 
 @app.command()
+def docs(
+    root: Annotated[Path, typer.Option(help="The repository.", exists=True)] = Path(),
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where a page differs.")] = False,
+) -> None:
+    """Write the stored results (docs/results.json, docs/measured/) into README and docs.
+
+    Example: `formfact evals docs --check`
+    """
+    from evals.documented import PAGES, written
+
+    changed = False
+    for page in (root / name for name in PAGES):
+        before = page.read_text(encoding="utf-8")
+        if (after := written(before, root)) != before:
+            changed = True
+            typer.echo(f"{page} {'differs from its sources' if check else 'is written anew'}")
+            if not check:
+                page.write_text(after, encoding="utf-8")
+    if check and changed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def init(
     tickets: Annotated[Path, typer.Argument(help="Past tickets: .csv or .jsonl with body or text.")],
     domain: DomainName = "support",
@@ -171,13 +194,12 @@ def scorer(domain: DomainName = "support", as_json: AsJson = False) -> None:
 
     spec = load_domain(domain)
     found = agreement(spec, load_judged(spec))
+    rows = ((one.replies, one.figure, str(one.judged), f"{one.equal:.3f}", f"{one.kappa:.3f}") for one in found)
+    table = measured(f"{spec.title}: scorer against readers", ("replies", "figure", "judged", "equal", "kappa"), rows)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
-        return
-    table = Table("replies", "figure", "judged", "equal", "kappa", title=f"{spec.title}: scorer against readers")
-    for one in found:
-        table.add_row(one.replies, one.figure, str(one.judged), f"{one.equal:.3f}", f"{one.kappa:.3f}")
-    Console().print(table)
+        typer.echo(table.as_json(agreement=[asdict(one) for one in found]), nl=False)
+    else:
+        table.show(Console())
 
 
 @app.command()
@@ -234,16 +256,12 @@ def counterfactuals(
     with _desk(spec, url, key) as asked:
         found = list(cases.asked_of(cases.AtDesk(asked, mode), wanted, shown("Asking")))  # type: ignore[arg-type]
     told = figures(found)
+    over = f"{spec.title}: {len(found)} variants of {told.tickets} tickets, mode {mode}"
+    table = measured(over, ("variant", "cases", "right"), told.rows)
     if as_json:
-        typer.echo(json.dumps(asdict(told), indent=1))
+        typer.echo(table.as_json(in_all=told.in_all.value), nl=False)
         return
-    table = Table(
-        "variant", "right", title=f"{spec.title}: {len(found)} variants of {told.tickets} tickets, mode {mode}"
-    )
-    for name, value in told.by_kind.items():
-        table.add_row(name, str(value))
-    table.add_row("tickets right in all their variants", str(told.in_all))
-    Console().print(table)
+    table.show(Console())
     for variant, said in found if failures else ():
         if not variant.passes(said):
             place = f"{variant.ticket.id} {variant.kind} {variant.as_of} {dict(variant.customer)}"

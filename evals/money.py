@@ -19,6 +19,7 @@ from evals.arms import Arm, Labels
 PRICES = Path(__file__).parent / "prices.yaml"
 _THOUSAND = 1000
 _DAYS_A_MONTH = 365 / 12
+_FELT = 0.01  # share of an amount that a price has to change to be listed
 _LEARNT = (Labels.WORDS, Labels.NEAREST, Labels.PROBE, Labels.MAJORITY, Labels.PROMPT)
 
 
@@ -117,7 +118,7 @@ def swings(
 ) -> Iterator[Swing]:
     """What a thousand tickets cost at half and at twice of each price; see `cost`.
 
-    A price that changes nothing is left out.
+    A price that changes less than a hundredth is left out.
     """
 
     def costs(other: Prices) -> dict[str, float]:
@@ -127,7 +128,7 @@ def swings(
     for name in Prices.model_fields:
         if name != "currency":
             half, twice = (costs(prices.model_copy(update={name: getattr(prices, name) * by})) for by in (0.5, 2.0))
-            if half != now:
+            if any(abs(half[arm] - now[arm]) >= _FELT * now[arm] for arm in now):
                 yield Swing(name, half, twice)
 
 

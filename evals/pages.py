@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from domains.spec import InvalidInput
-from evals.arms import HYBRID, RAG, RAG_CHAT, TUNED, Group
+from evals.arms import HYBRID, ORACLE_EVIDENCE, ORACLE_LABELS, RAG, RAG_CHAT, TUNED, Group
 from evals.cases import is_sealed
 from evals.charts import drawn
 from evals.intervals import Interval
@@ -135,19 +135,51 @@ def into(text: str, report: Report) -> str:
     return f"{before}{START}\n" + "\n\n".join(part for part in parts if part) + f"\n{END}{after}"
 
 
+def findings(report: Report) -> str:
+    """What the report shows beyond its short table, as Markdown."""
+    bounds = [
+        f"perfect {what} would give {_percent(arm.useful.value)}"
+        for name, what in ((ORACLE_LABELS, "labels"), (ORACLE_EVIDENCE, "evidence"))
+        if (arm := report.of(name))
+    ]
+    hybrid = report.of(HYBRID)
+    told = [sentence(report)]
+    if hybrid and bounds:
+        told.append(f"Of useful answers hybrid gives {_percent(hybrid.useful.value)}; {', '.join(bounds)}.")
+    if report.consistency:
+        listed = ", ".join(f"{c.source} {c.in_all:.3f}" for c in report.consistency)
+        told.append(f"Consistency, labels right in every variant of a ticket: {listed}.")
+    if report.freshness:
+        listed = ", ".join(f"{f.arm} {f.both}" for f in report.freshness)
+        told.append(f"Freshness, right before and after a publication, of {report.freshness[0].turns}: {listed}.")
+    if report.causes:
+        listed = ", ".join(f"{why} {n}" for why, n in sorted(report.causes.items(), key=lambda item: -item[1]))
+        told.append(f"Likely causes of hybrid's errors: {listed}.")
+    if report.worst:
+        told.append(f"The worst slice is {report.worst.by} {report.worst.name}: useful {report.worst.useful}.")
+    told.append(_money(report))
+    return "\n\n".join(
+        [
+            _bullets(told),
+            _markdown(_HEAD, (row for _, rows in _grouped(report, report.arms) for row in rows)),
+            _bullets(undecided(report)),
+        ]
+    )
+
+
 def sentence(report: Report) -> str:
     """The answer in one sentence: does hybrid give more useful answers than either of its halves?"""
     hybrid = report.of(HYBRID)
     if hybrid is None:
         return "Hybrid did not run, so that nothing is compared with it."
     beside = [
-        f"{'RAG alone' if name == RAG else 'tuned alone'} {_percent(arm.useful.value)} ({in_words(pair)})"
-        for name in (RAG, TUNED)
+        f"{told} {_percent(arm.useful.value)} ({'hybrid is ' * (pair.verdict in (BETTER, WORSE))}{_outcome(pair)})"
+        for name, told in ((RAG, "RAG alone"), (TUNED, "tuned alone"))
         if (arm := report.of(name)) and (pair := report.pair(HYBRID, name, "useful"))
     ]
     answers = f"Hybrid answers {_percent(hybrid.useful.value)} of {report.run.n} {report.run.cases} cases usefully"
-    harm = f"{_percent(hybrid.harmful.value)} of its replies would do harm"
-    return f"{'; '.join([answers, *beside])}. {harm}."
+    harm = f"{_percent(hybrid.harmful.value)} of hybrid's replies would do harm"
+    return f"{', '.join([answers, *beside])}. {harm}."
 
 
 def small(report: Report) -> str:
@@ -173,10 +205,8 @@ def undecided(report: Report) -> list[str]:
 def in_words(pair: Paired) -> str:
     """What a comparison shows, in words that follow its interval and its adjusted p-value."""
     shown = f"{signed(pair.difference)}, adjusted p {probability(pair.p_holm)}"
-    if pair.verdict in (BETTER, WORSE):
-        return f"{pair.verdict} by {_points(abs(pair.difference.value))}: {shown}"
-    if pair.verdict == EQUAL:
-        return f"less than 5 points apart: {shown}"
+    if pair.verdict in (BETTER, WORSE, EQUAL):
+        return f"{_outcome(pair)}: {shown}"
     outside = pair.difference.low > 0 or pair.difference.high < 0
     why = (
         f"the interval alone excludes 0, the p-value adjusted for all comparisons is not below {LEVEL}"
@@ -184,7 +214,14 @@ def in_words(pair: Paired) -> str:
         else ""
     )
     needed = f"about {pair.cases_needed:,} cases would show 5 points" if pair.cases_needed else ""
-    return f"undecided: {'; '.join(part for part in (shown, why, needed) if part)}"
+    return f"{_outcome(pair)}: {'; '.join(part for part in (shown, why, needed) if part)}"
+
+
+def _outcome(pair: Paired) -> str:
+    """The verdict alone."""
+    if pair.verdict in (BETTER, WORSE):
+        return f"{pair.verdict} by {_points(abs(pair.difference.value))}"
+    return "less than 5 points apart" if pair.verdict == EQUAL else "undecided"
 
 
 def signed(interval: Interval) -> str:
@@ -328,12 +365,9 @@ def _break_even(report: Report) -> str:
     for name in (RAG, RAG_CHAT):
         if name in report.break_even:
             volume = report.break_even[name]
-            when = (
-                "never"
-                if volume is None
-                else "at any volume"
-                if volume == 0
-                else f"from {volume:,.0f} tickets an interval on"
-            )
-            told.append(f"Hybrid is cheaper than {name} {when}.")
+            if volume is None:
+                told.append(f"Hybrid is never cheaper than {name}.")
+            else:
+                when = f"from {volume:,.0f} tickets an interval on" if volume else "at any volume"
+                told.append(f"Hybrid is cheaper than {name} {when}.")
     return " ".join(told)

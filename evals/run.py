@@ -39,6 +39,11 @@ class Share:
     right: int
     of: int
 
+    @property
+    def share(self) -> float:
+        """0..1; 0 of none."""
+        return self.right / max(self.of, 1)
+
     def __str__(self) -> str:
         return f"{self.right}/{self.of}" + (f" ({self.right / self.of:.3f})" if self.of else "")
 

@@ -45,8 +45,8 @@ def read_within(limits: Limits, filename: str, data: bytes) -> Reading:
         took = f"reading it takes more than {limits.read_bytes:,} bytes of memory"
         raise InvalidInput(f"{filename}: {took}.", remedy, "file") from None
     except ProcessExpired as error:
-        ended = f"signal {-error.exitcode}" if error.exitcode < 0 else f"status {error.exitcode}"
-        raise InvalidInput(f"{filename}: it made the reading process end with {ended}.", remedy, "file") from None
+        how = f"{signal.strsignal(-error.exitcode)}" if error.exitcode < 0 else f"status {error.exitcode}"
+        raise InvalidInput(f"{filename}: the process that read it ended ({how}).", remedy, "file") from None
     if sum(len(block.text) for block in reading.blocks) > limits.text_characters:
         raise TooLarge(f"{filename}: more than {limits.text_characters:,} characters of text.", "Split it.", "file")
     return reading

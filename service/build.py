@@ -67,12 +67,15 @@ class Services:
     live: Live
     shadow: Shadow
     tools: ToolDesk
+    has_own_encoder: bool  # nobody handed one in, who may still need it
 
     def close(self) -> None:
         """Let go of files and connections."""
         self.tools.close()
         self.shadow.close()
         self.publisher.dense.close()
+        if self.has_own_encoder:
+            self.encoder.close()
         self.engine.dispose()
 
     @property
@@ -100,7 +103,7 @@ def build(
         FormfactError: a part cannot be had; the message says which setting to change.
     """
     domain = domain or load_domain(settings.domain)
-    encoder = encoder or Encoder(settings.encoder or domain.encoder)
+    handed_in, encoder = encoder is not None, encoder or Encoder(settings.encoder or domain.encoder)
     settings.home.mkdir(parents=True, exist_ok=True)
     engine = open_database(settings.database_url or f"sqlite:///{settings.home / 'formfact.db'}")
     catalog = Catalog(engine)
@@ -167,6 +170,7 @@ def build(
         live=live,
         shadow=shadow,
         tools=tools,
+        has_own_encoder=not handed_in,
     )
 
 

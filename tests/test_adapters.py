@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +22,7 @@ from adapters.metrics import calibration_error, coverage_at_risk, mcnemar, score
 from adapters.model import softmax
 from adapters.recipe import Recipe
 from adapters.train import train
-from domains.spec import IntegrityError, InvalidInput, NotConfigured
+from domains.spec import IntegrityError, InvalidInput, NotConfigured, Unavailable
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,66 @@ def test_many_threads_get_their_own_answers(encoder):
 def test_a_model_that_is_not_there_names_the_setting():
     with pytest.raises(NotConfigured, match="FORMFACT_ENCODER"):
         Encoder("/no/such/model")
+
+
+@pytest.fixture
+def held(domain):
+    """An encoder whose worker waits in a first job until it is let go."""
+    own, go, busy = Encoder(domain.encoder), threading.Event(), threading.Event()
+
+    def wait(items):
+        busy.set()
+        go.wait(20)
+        return items
+
+    waiting = threading.Thread(target=own.run, args=("wait", wait, ["x"]))
+    waiting.start()
+    busy.wait(20)
+    yield own, go
+    go.set()
+    waiting.join()
+    own.close()
+
+
+def test_a_reply_overtakes_the_texts_of_a_document(held):
+    encoder, go = held
+    order = []
+
+    def noted(items):
+        order.append(len(items))
+        return [len(item) for item in items]
+
+    texts = ["x" * (1 + n % 37) for n in range(70)]
+    told = {}
+    bulk = threading.Thread(target=lambda: told.update(bulk=encoder.run("bulk", noted, texts)))
+    bulk.start()
+    while encoder._queue.qsize() < 1:
+        time.sleep(0.01)
+    reply = threading.Thread(target=lambda: told.update(reply=encoder.run("reply", noted, ["one", "text"])))
+    reply.start()
+    while encoder._queue.qsize() < 2:
+        time.sleep(0.01)
+    go.set()
+    bulk.join()
+    reply.join()
+    assert order[0] == 2, "what came later and is short goes first"
+    assert max(order) <= 16
+    assert told == {"reply": [3, 4], "bulk": [len(text) for text in texts]}, "in the order of the texts"
+
+
+def test_many_texts_at_once_have_the_vectors_that_they_have_alone(encoder):
+    texts = [f"invoice {n} " * (1 + n % 11) for n in range(40)]
+    together = encoder.unit(texts)
+    alone = np.concatenate([encoder.unit([text]) for text in texts])
+    assert (together * alone).sum(1).min() > 0.999
+
+
+def test_a_closed_encoder_refuses_work(domain):
+    own = Encoder(domain.encoder)
+    assert own.run("x", lambda items: items, [1]) == [1]
+    own.close()
+    with pytest.raises(Unavailable, match="closed"):
+        own.unit(["text"])
 
 
 def test_the_shipped_adapter_labels_in_the_taxonomy(classifier, domain):

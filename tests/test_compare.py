@@ -461,11 +461,3 @@ def test_logs_for_inspect_hold_scores_and_hide_sealed_tickets(tmp_path):
         assert ("Team plan" in first["input"]) is (run.cases == "dev")
         assert ("answer" in first["scores"]["useful"]) is (run.cases == "dev")
     assert {p.name for p in tmp_path.iterdir()} == {"hybrid.json", "rag.json"}
-
-
-def test_the_readme_holds_the_stored_results_word_for_word():
-    root = Path(__file__).parents[1]
-    text = (root / "README.md").read_text(encoding="utf-8")
-    assert pages.into(text, pages.read(root / "docs" / "results.json")) == text, (
-        "`formfact evals report docs/results.json --into README.md`"
-    )

@@ -225,6 +225,7 @@ def test_readiness_tells_what_is_not_ready(services, client, domain, encoder, tm
     assert set(readiness(bare)) == {"adapter", "index"}
     answer = TestClient(create_app(bare)).get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+    assert set(answer.json()["problems"].values()) == {"not ready"}, "anybody may ask, and paths are nobody's business"
     bare.close()
 
 
@@ -268,6 +269,42 @@ def test_each_line_of_a_batch_counts_and_there_are_not_too_many(admin, client, s
     ]
     assert statuses == [None] * 3 + [429] * 3, "the batch itself was one"
     assert admin("POST", "/v1/respond/batch", content="{}\n" * 1001).status_code == 413
+
+
+def test_a_line_whose_database_is_locked_is_refused_alone(admin, services, monkeypatch):
+    answer, seen = type(services.pipeline).respond, []
+
+    def locked_once(self, request, *more):
+        seen.append(request)
+        if len(seen) == 2:
+            raise OperationalError("insert", {}, Exception("database is locked"))
+        if len(seen) == 3:
+            raise ZeroDivisionError
+        return answer(self, request, *more)
+
+    monkeypatch.setattr(type(services.pipeline), "respond", locked_once)
+    lines = "\n".join(json.dumps({"ticket": {"body": f"{n}: please cancel"}, "mode": "tuned"}) for n in range(4))
+    told = [json.loads(line) for line in admin("POST", "/v1/respond/batch", content=lines).text.splitlines()]
+    assert [line.get("status") for line in told] == [None, 503, 500, None]
+    assert "locked" in told[1]["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/respond", "/v1/respond/batch", "/v1/documents"])
+def test_a_body_without_a_length_is_counted_as_it_comes(admin, services, path):
+    small = services.settings.model_copy(
+        update={"max_body_bytes": 2000, "max_batch_bytes": 2000, "max_upload_bytes": 2000}
+    )
+    client = TestClient(create_app(replace(services, settings=small)))
+    begun, kind = b'{"ticket": {"body": "', "application/json"
+    if path == "/v1/documents":
+        begun, kind = (
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n',
+            "multipart/form-data; boundary=b",
+        )
+    sent = (begun if n == 0 else b"x" * 1000 for n in range(200))
+    answer = client.post(path, content=sent, headers={**admin.headers, "Content-Type": kind})
+    assert answer.status_code == 413, answer.text
+    assert "larger than" in answer.json()["detail"]
 
 
 def test_half_a_character_is_refused_wherever_it_stands(admin):

@@ -173,11 +173,11 @@ def test_a_thumb_down_brings_a_reply_to_a_reviewer_who_corrects_it(admin, client
 def test_a_reviewed_reply_becomes_an_eval_case_that_passes(admin, client, services, domain, tmp_path):
     asker = As(client, key(admin)["key"])
     told = {}
-    for text, right in (
+    for asked, right in (
         ("What does the Team plan cost per user, paid monthly in euros? Ann Smith, ann@x.example", True),
         ("what does solo cost a month in usd", False),
     ):
-        reply = asker.ask(text)
+        reply = asker.ask(asked)
         asker("POST", "/v1/feedback", json={"request_id": reply["request_id"], "helpful": False, "comment": ""})
         waiting = {r["request_id"]: r["id"] for r in admin("GET", "/v1/reviews", params={"limit": 200}).json()}
         path = f"/v1/reviews/{waiting[reply['request_id']]}"

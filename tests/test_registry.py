@@ -140,6 +140,24 @@ def test_a_shadow_sees_tickets_and_touches_no_reply(parts, http, other):
     assert http.put("/v1/adapters/shadow", json={"id": parts.registry.target(LIVE)}).status_code == 409
 
 
+def test_a_shadow_outlives_whatever_a_candidate_does(parts, http, other, monkeypatch):
+    http.put("/v1/adapters/shadow", json={"id": other})
+    load, failed = parts.live.load, []
+
+    def broken_once(name):
+        if name == other and not failed:
+            failed.append(name)
+            raise RuntimeError("of a kind that nobody thought of")
+        return load(name)
+
+    monkeypatch.setattr(parts.live, "load", broken_once)
+    for _ in range(3):
+        http.post("/v1/triage", json=TICKET)
+    parts.shadow.wait()
+    assert failed
+    assert {one["seen"] for one in parts.shadow.compared().values()} == {2}
+
+
 def test_a_promoted_shadow_is_no_shadow_any_more(parts, http, other):
     http.put("/v1/adapters/shadow", json={"id": other})
     parts.registry.store.record(verdict(parts, other))

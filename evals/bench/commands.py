@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from domains.commands import DomainName
+from evals.measured import measured
 from evals.progress import shown
 
 if TYPE_CHECKING:
@@ -292,17 +292,14 @@ def _shelf(data: Path, out: Path, reader: str, name: str) -> Iterator[tuple[Judg
 
 def _tell(figures: Sequence[Any], stem: Path, over: str, as_json: bool) -> None:
     """Print one row an arm, and keep it as Markdown and JSON."""
-    command = shlex.join(["formfact", *sys.argv[1:]])
-    rows = [["" if (value := getattr(f, c.name)) is None else str(value) for c in fields(f)] for f in figures]
     head = [c.name.replace("_", " ") for c in fields(figures[0])]
-    lines = [f"`{command}`", "", f"{over}.", ""]
-    lines += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    rows = (["" if (v := getattr(f, c.name)) is None else str(v) for c in fields(f)] for f in figures)
+    found = measured(over, head, rows)
+    told = found.as_json(arms=[asdict(f) for f in figures])
     stem.parent.mkdir(parents=True, exist_ok=True)
-    told = json.dumps({"command": command, "over": over, "arms": [asdict(f) for f in figures]}, indent=1)
-    stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    stem.with_suffix(".json").write_text(told + "\n", encoding="utf-8")
-    typer.echo(told) if as_json else Console().print(Markdown("\n".join(lines)))
+    stem.with_suffix(".md").write_text(found.as_markdown() + "\n", encoding="utf-8")
+    stem.with_suffix(".json").write_text(told, encoding="utf-8")
+    typer.echo(told, nl=False) if as_json else found.show(Console())
 
 
 def _tracked(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.door.problems import problem
@@ -33,9 +35,13 @@ class BodyLimit:
                 raise _OverLimit
             return message
 
-        try:
-            await self._app(scope, counted, send)
-        except _OverLimit:
+        async def sent(message: Message) -> None:
+            if seen <= limit:  # what the application says of a body that was cut off is not what happened
+                await send(message)
+
+        with suppress(_OverLimit):
+            await self._app(scope, counted, sent)
+        if seen > limit:
             await _refuse(limit, scope, receive, send)
 
     def _limit(self, path: str) -> int:

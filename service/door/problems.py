@@ -106,14 +106,20 @@ async def _again(_: Request, answer: Repeated) -> JSONResponse:
     return JSONResponse(answer.body, answer.status, {"Idempotency-Replayed": "true"})
 
 
-async def _storage(_: Request, error: OperationalError) -> JSONResponse:
-    log.error("storage", kind=type(error.orig).__name__, said=str(error.orig)[:100])
-    return from_error(storage_fault(error))
+def fault_of(error: Exception) -> spec.FormfactError:
+    """What went wrong on this side, as callers are told it; the kind of it goes into the log."""
+    if isinstance(error, OperationalError):
+        log.error("storage", kind=type(error.orig).__name__, said=str(error.orig)[:100])
+        return storage_fault(error)
+    if isinstance(error, PoolTimeout):
+        log.error("storage", kind=type(error).__name__)
+        return spec.Unavailable("The database has no connection free.", "Try again.", 2)
+    log.error("fault", kind=type(error).__name__)
+    return spec.FormfactError("Something failed on this side.", "Try again; if it stays, tell us the request_id.")
 
 
-async def _busy(_: Request, error: PoolTimeout) -> JSONResponse:
-    log.error("storage", kind=type(error).__name__)
-    return from_error(spec.Unavailable("The database has no connection free.", "Try again.", 2))
+async def _storage(_: Request, error: OperationalError | PoolTimeout) -> JSONResponse:
+    return from_error(fault_of(error))
 
 
 async def _unstorable(_: Request, error: DataError) -> JSONResponse:
@@ -146,15 +152,14 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _fault(_: Request, error: Exception) -> JSONResponse:
-    log.error("fault", kind=type(error).__name__)
-    return problem(500, "Something failed on this side. Try again; if it stays, tell us the request_id.")
+    return from_error(fault_of(error))
 
 
 _ANSWERS: dict[type[Exception], Callable[[Request, Any], Awaitable[JSONResponse]]] = {
     spec.FormfactError: _ours,
     Repeated: _again,
     OperationalError: _storage,
-    PoolTimeout: _busy,
+    PoolTimeout: _storage,
     DataError: _unstorable,
     RequestValidationError: _invalid,
     HTTPException: _http,

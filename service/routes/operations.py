@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,10 +17,11 @@ from service.acts.replayed import ReplayOut
 from service.dependencies import Administrator, Parts
 
 router = APIRouter()
+log = structlog.get_logger()
 
 
 class ReadyOut(BaseModel):
-    """`ready`, or what is not, and why."""
+    """`ready`, or the parts that are not."""
 
     status: str
     problems: dict[str, str]
@@ -50,9 +52,11 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", tags=["health"], responses={503: {"model": ReadyOut, "description": "not ready"}})
 def readyz(parts: Parts) -> ReadyOut:
-    """Does it answer? Tells what is not ready."""
+    """Does it answer? Names the parts that are not ready; why stands in the log, since anybody may ask here."""
     problems = readiness(parts)
-    told = ReadyOut(status="not ready" if problems else "ready", problems=problems)
+    for part, why in problems.items():
+        log.warning("not_ready", part=part, why=why)
+    told = ReadyOut(status="not ready" if problems else "ready", problems=dict.fromkeys(problems, "not ready"))
     if problems:
         return JSONResponse(told.model_dump(), 503, {"Retry-After": "5"})  # type: ignore[return-value]
     return told

@@ -16,7 +16,7 @@ from service.build import Services
 from service.dependencies import Deadline, Parts, Reader, Responder, Room, Turn, TurnsOfAll
 from service.door.admission import Turns
 from service.door.keys import Caller
-from service.door.problems import status_of
+from service.door.problems import fault_of, status_of
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest, TriageReply, TriageRequest
 
 router = APIRouter(prefix="/v1", tags=["tickets"])
@@ -70,6 +70,9 @@ async def _answer_line(parts: Services, turns: Turns, caller: Caller, line: byte
         return _refusal(422, f"line {number}: {where or 'line'}: {said}.")
     except FormfactError as error:
         return _refusal(status_of(error), f"line {number}: {error}")
+    except Exception as error:  # noqa: BLE001 -- a locked database, say, is this line's alone: the stream goes on
+        fault = fault_of(error)
+        return _refusal(status_of(fault), f"line {number}: {fault}")
 
 
 def _refusal(status: int, detail: str) -> str:
