@@ -25,11 +25,11 @@ def _assemble() -> None:
     from adapters.data.commands import readiness
     from adapters.model_commands import app as models
     from domains.commands import app as domains
-    from evals.bench.commands import app as bench
+    from evals.benchmarks.commands import app as bench
     from evals.commands import app as evals
-    from service.desk import adapter_commands, commands, document_commands, operation_commands
-    from service.desk import evidence_commands as evidence
-    from service.desk.drift_commands import app as drift
+    from service.cli import adapter_commands, commands, document_commands, operation_commands
+    from service.cli import evidence_commands as evidence
+    from service.cli.drift_commands import app as drift
 
     app.add_typer(domains, name="domain", help="Check a domain's definition and data.")
     app.add_typer(adapters, name="adapters", help="Train and evaluate adapters.")

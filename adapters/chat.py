@@ -17,7 +17,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from adapters.pulled import gguf
+from adapters.model_download import gguf
 from domains.spec import NotConfigured
 
 if TYPE_CHECKING:

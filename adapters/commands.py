@@ -1,4 +1,4 @@
-"""`formfact adapters …`: what needs no service. The registry's commands stand in service/desk/adapter_commands.py."""
+"""`formfact adapters …`: what needs no service. The registry's commands stand in service/cli/adapter_commands.py."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from adapters.atomic_dir import whole
 from adapters.base import Batch, Features, SentenceBase
 from adapters.data.judged import Judged
-from adapters.folders import whole
 from adapters.recipe import Recipe
 from adapters.trainer import save_adapter
 from domains.seal import fingerprint_of

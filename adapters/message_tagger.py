@@ -20,10 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from adapters.atomic_dir import whole
 from adapters.base import SHIPPED as ENCODER
 from adapters.base import Features, SentenceBase
 from adapters.encoder import Encoder
-from adapters.folders import whole
 from adapters.recipe import Recipe
 from adapters.scrub import ADDRESS, PERSON, QUESTION, Scrubber
 from adapters.trainer import save_adapter

@@ -24,18 +24,7 @@ from torch import nn
 
 from adapters.base import SentenceBase, has_bfloat16
 from adapters.data.judged import json_lines
-from adapters.message_tagger import (
-    BEGINS,
-    CONTINUES,
-    KINDS,
-    OUTSIDE,
-    Marks,
-    Span,
-    Tagger,
-    Tags,
-    mark,
-    windows,
-)
+from adapters.message_tagger import BEGINS, CONTINUES, KINDS, OUTSIDE, Marks, Span, Tagger, Tags, mark, windows
 from adapters.recipe import Recipe
 from adapters.scrub import ADDRESS, PERSON, QUESTION
 from adapters.trainer import adapted, batches_of_like_length, pace

@@ -4,7 +4,7 @@ An adapter folder holds
 
     adapter_config.json, adapter_model.safetensors   PEFT's layout: `PeftModel.from_pretrained` opens it
     heads.safetensors       a tuned linear head a field, kept apart, so that none can come back random (peft#310)
-    joined.safetensors      the joined head, see `adapters.joined`
+    joined.safetensors      the joined head, see `adapters.ngram_head`
     bank.safetensors        unit features of the training rows, for the out-of-scope score
     golden.json             a few sentences and their logits, which a loaded and merged adapter must give again
     adapter.json            the manifest below
@@ -27,7 +27,7 @@ from safetensors.numpy import load_file
 
 from adapters.base import Features
 from adapters.heads import Heads
-from adapters.joined import Joined
+from adapters.ngram_head import Joined
 from adapters.recipe import Method
 from domains.spec import Domain, IntegrityError
 

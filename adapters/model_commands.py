@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.pulled import KNOWN, pull
+from adapters.model_download import KNOWN, pull
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -16,9 +16,9 @@ from queue import Empty, Full, Queue
 import structlog
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from adapters.active import Live
 from adapters.classifier import Label, Labels
 from adapters.data.rows import share_of
-from adapters.live import Live
 from adapters.registry import Registry
 from adapters.tables import LIVE, SHADOW, agreement, differences
 

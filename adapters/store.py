@@ -8,7 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from adapters.folders import whole
+from adapters.atomic_dir import whole
 from adapters.model import Adapter
 from adapters.tables import BASELINES
 from domains.spec import Conflict, Domain, IntegrityError, NotFound

@@ -14,15 +14,15 @@ import numpy as np
 from safetensors.numpy import save_file
 from torch import nn
 
-from adapters import joined
+from adapters import ngram_head
+from adapters.atomic_dir import need_room, whole
 from adapters.base import Base, Features, features_under, unit
 from adapters.calibrate import Calibration, calibration, distances
 from adapters.classifier import AdapterClassifier
 from adapters.data.leakage import refuse_contradictions
 from adapters.data.rows import Fields, Row, Split, share_of, targets
-from adapters.folders import need_room, whole
-from adapters.joined import Known
 from adapters.model import GOLDEN, Logits, Manifest, write_manifest
+from adapters.ngram_head import Known
 from adapters.recipe import Recipe
 from adapters.trainer import Progress, Trainer
 from domains.spec import InvalidInput
@@ -225,7 +225,7 @@ class _Fitted:
     def __init__(self, base: Base, fields: Fields, network: nn.Module, tuned: Tuned, split: Split) -> None:
         self._base, self._fields, self._network, self._tuned, self._split = base, fields, network, tuned, split
         labels = {name: len(of) for name, of in fields.items()}
-        self._joined = joined.fit(self._known(split.train, heard=False), labels, self._known(split.validation))
+        self._joined = ngram_head.fit(self._known(split.train, heard=False), labels, self._known(split.validation))
         self._bank = unit(self._under(network, [row.text for row in split.train]))
 
     def write(self, folder: Path) -> None:

@@ -16,8 +16,8 @@ from adapters.data.rows import lines
 from domains.seal import fingerprint_of
 from evals.arms import Arm
 from evals.cases import Case
+from evals.jsonl import drop_torn_line
 from evals.score import Marks
-from evals.torn import drop_torn_line
 
 _ROOT = Path(__file__).parents[1]
 _CODE = ("adapters", "domains", "evals", "ingest", "retrieval", "service")

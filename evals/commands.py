@@ -16,7 +16,7 @@ from rich.progress import track
 from domains.commands import DomainName
 from domains.spec import load_domain
 from evals.compare_commands import app as compare
-from evals.measured import measured
+from evals.result_table import measured
 
 if TYPE_CHECKING:
     from evals.run import Result
@@ -53,7 +53,7 @@ def run(
     from evals.cases import is_sealed, load
     from evals.run import Share, by_tag, summary
     from evals.run import run as answer
-    from service.apart import apart
+    from service.ephemeral import apart
 
     spec = load_domain(domain)
     wanted = load(spec, cases)

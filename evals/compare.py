@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domains.spec import Unavailable
-from evals import alone
+from evals import closed_book
 from evals.answers import Answered, Answers, Usage, bound_to, key
 from evals.arms import Answers as Source
 from evals.arms import Arm
 from evals.cases import Case, same
+from evals.llm_cache import Recorded
 from evals.pipelines import Pipelines, request_for
-from evals.recorded import Recorded
 from evals.run import Result, caller_of, reader
 from evals.score import Said, mark
 from service.ticket import received
@@ -67,7 +67,7 @@ class Comparison:
         ticket, failed = received(request_for(arm, case).as_ticket(), services.pipeline.scrub).ticket.model_text, 0
         begun, busy = time.perf_counter(), time.process_time()
         try:
-            said = alone.from_memory(services.domain, chat, ticket)
+            said = closed_book.from_memory(services.domain, chat, ticket)
         except Unavailable:
             said, failed = Said("handoff", "", (), 0, {}), 1
         spent = self._usage(time.perf_counter() - begun, time.process_time() - busy)

@@ -16,13 +16,13 @@ from rich.markdown import Markdown
 
 from domains.commands import DomainName
 from domains.spec import InvalidInput, load_domain
-from evals.measured import measured
 from evals.progress import shown
+from evals.result_table import measured
 
 if TYPE_CHECKING:
     from domains.spec import Domain
     from evals.experiment import Plan
-    from service.desk.protocol import Desk
+    from service.cli.protocol import Desk
 
 app = typer.Typer()
 
@@ -64,13 +64,13 @@ def compare(
 
     `FORMFACT_LLM_URL=http://127.0.0.1:8001/v1 formfact evals compare --llm openai:MODEL --estimate`
     """
-    from evals import money, pages
+    from evals import cost, pages
     from evals.cases import load
     from evals.experiment import Plan, arms_of, experiment, sample
-    from evals.recorded import recorded, replayed
+    from evals.llm_cache import recorded, replayed
     from service.settings import Settings
 
-    spec, bill = load_domain(domain), money.load(prices or money.PRICES)
+    spec, bill = load_domain(domain), cost.load(prices or cost.PRICES)
     told = Settings(domain=str(spec.folder), llm_max_tokens=_TOKENS)
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
@@ -135,7 +135,7 @@ def docs(
 
     Example: `formfact evals docs --check`
     """
-    from evals.documented import PAGES, written
+    from evals.doc_figures import PAGES, written
 
     changed = False
     for page in (root / name for name in PAGES):
@@ -167,7 +167,7 @@ def init(
     """
     from adapters.encoder import Encoder
     from adapters.message_tagger import MessageTagger
-    from evals.own import cases_of
+    from evals.import_tickets import cases_of
 
     if out.exists():
         raise InvalidInput(f"{out} exists.", "Name another file with --out.", "out")
@@ -215,7 +215,7 @@ def gate(
     Example: `formfact evals gate /tmp/adapter`
     """
     from evals.gate import gate as judged
-    from service.desk.adapter_commands import show_verdict
+    from service.cli.adapter_commands import show_verdict
     from service.settings import Settings
 
     spec = load_domain(domain)
@@ -275,15 +275,15 @@ def counterfactuals(
 def _desk(domain: Domain, url: str | None, key: Path | None) -> Iterator[Desk]:
     """The service at a URL, or one of its own."""
     if url:
-        from service.desk.remote import connected
+        from service.cli.remote import connected
 
         if key is None:
             raise InvalidInput("--url needs --key.", "Name the file local.key of that service's home.", "key")
         with connected(url, key) as remote:
             yield remote
         return
-    from service.apart import apart
-    from service.desk.local import Local
+    from service.cli.local import Local
+    from service.ephemeral import apart
 
     with apart(domain) as services:
         yield Local(services)

@@ -24,10 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domains.spec import Domain, InvalidInput
 from evals.cases import records
-from evals.notices import Notice, Notices
 from evals.score import Said, holds
+from evals.synthetic_notices import Notice, Notices
 from ingest.drafting import Submission
-from service.desk.protocol import Desk
+from service.cli.protocol import Desk
 from service.reply import RespondRequest, TicketIn
 from service.route import Mode
 

@@ -10,7 +10,7 @@ from adapters.prompted import taxonomy
 from domains.spec import Domain
 from evals.arms import Answers, Arm, Labels
 from evals.cases import Case
-from evals.money import Prices
+from evals.cost import Prices
 from evals.prompting import BUDGET
 
 _LETTERS = 3.9  # characters of English a token, measured on this project's prompts with two tokenizers (3.7 and 4.1)

@@ -21,15 +21,15 @@ from evals.arms import ARMS, HYBRID, RAG, Arm, Group, Labels
 from evals.cases import Case, is_sealed, load
 from evals.compare import Comparison, opened
 from evals.consistency import Consistent
+from evals.cost import Prices
 from evals.freshness import Fresh
 from evals.judge import Judged, judged
-from evals.money import Prices
+from evals.llm_cache import Recorded
 from evals.pipelines import Pipelines
 from evals.progress import shown
 from evals.prompting import Chosen, Try
-from evals.recorded import Recorded
 from evals.report import Beside, Report, Run, report
-from service.apart import apart
+from service.ephemeral import apart
 from service.settings import Settings
 
 MODES = ("prompt", "rag", "tuned", "hybrid")

@@ -18,7 +18,7 @@ from evals.cases import Case, Expected, records
 from evals.pipelines import Pipelines
 from ingest.drafting import Submission
 from ingest.metadata import stated
-from retrieval.instants import parse_instant
+from retrieval.timestamps import parse_instant
 from service.build import Services
 from service.reply import TicketIn
 

@@ -19,17 +19,17 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import binomtest
 
+from adapters.active import Pinned
 from adapters.classifier import AdapterClassifier, Classifier
-from adapters.live import Pinned
 from adapters.store import AdapterStore, Verdict
 from adapters.tables import BASELINES
 from domains.seal import fingerprint
 from domains.spec import Domain, DomainError, load_domain
 from evals.cases import Case, load
 from evals.run import Result, Share, run, summary
-from retrieval.instants import now
+from retrieval.timestamps import now
 from service.build import Services, build
-from service.home import owned
+from service.data_dir import owned
 from service.prepare import prepare
 from service.settings import Settings
 

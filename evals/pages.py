@@ -13,8 +13,8 @@ from domains.spec import InvalidInput
 from evals.arms import HYBRID, ORACLE_EVIDENCE, ORACLE_LABELS, RAG, RAG_CHAT, TUNED, Group
 from evals.cases import is_sealed
 from evals.charts import drawn
+from evals.cost import Swing
 from evals.intervals import Interval
-from evals.money import Swing
 from evals.report import FORMAT, ArmFigures, Paired, Report
 from evals.significance import BETTER, EQUAL, LEVEL, WORSE
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from adapters.active import Pinned
 from adapters.base import cache_by_text
 from adapters.baselines import Embed
 from adapters.classifier import Classifier
 from adapters.classifier import Labels as Labelled
 from adapters.data import rows
-from adapters.live import Pinned
 from adapters.prompted import Prompted
 from adapters.structured import Structured
 from adapters.zero_shot import ZeroShot
 from domains.spec import Domain, NotConfigured, Unavailable
 from evals.arms import Answers, Arm, Labels
 from evals.cases import Case
+from evals.draft_recorder import overheard
 from evals.label_sources import Fitted, Oracle
 from evals.oracle_evidence import OracleSelector
-from evals.overheard import overheard
 from evals.prompting import FORMATS, Chosen, nearest
 from evals.run import Result, answer
 from service.build import Services

@@ -26,9 +26,9 @@ from ingest.drafting import Submission
 from ingest.folder import Outcome
 from ingest.metadata import Metadata
 from retrieval.contents import Published
-from retrieval.instants import parse_instant, show_instant
+from retrieval.timestamps import parse_instant, show_instant
+from service.auth.keys import SCOPES, Caller
 from service.build import Services, build
-from service.door.keys import SCOPES, Caller
 from service.prepare import take_in_adapter
 from service.reply import RespondRequest
 from service.settings import Settings

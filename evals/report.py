@@ -16,10 +16,10 @@ from evals.arms import HYBRID, MOST_SHORT, PAIRS, RAG, SHORT, Arm, Group
 from evals.cases import Case, is_sealed
 from evals.causes import cause
 from evals.consistency import Consistent
+from evals.cost import Cost, Prices, Swing, break_even, cost, swings
 from evals.freshness import Fresh
 from evals.intervals import Interval, of_difference, of_mean
 from evals.judge import Judged
-from evals.money import Cost, Prices, Swing, break_even, cost, swings
 from evals.prompting import Try
 from evals.significance import cases_needed, detectable, holm, verdict
 
@@ -206,7 +206,7 @@ def report(
         arms: in the order in which they are shown.
         cases: all, in their order.
         answered: every arm's answer to every case.
-        prices: see `evals.money`.
+        prices: see `evals.cost`.
         labelled: tickets that were labelled to learn from.
         beside: what was measured apart from the cases.
     """

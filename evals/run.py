@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from evals.cases import UNANSWERABLE, Case, same
-from evals.overheard import Overheard, overheard
+from evals.draft_recorder import Overheard, overheard
 from evals.score import Marks, Said, mark
+from service.auth.keys import SCOPES, Caller
 from service.build import Services
-from service.door.keys import SCOPES, Caller
 from service.reply import Reply, RespondRequest
 from service.route import Mode
 from service.ticket import received

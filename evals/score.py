@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evals.cases import UNANSWERABLE, Case, Fact
-from retrieval.figures import APART, CURRENCIES, Figure, currencies, figure_of, figures, in_digits, in_units, unstated
+from retrieval.quantities import (
+    APART,
+    CURRENCIES,
+    Figure,
+    currencies,
+    figure_of,
+    figures,
+    in_digits,
+    in_units,
+    unstated,
+)
 from service.compose import Draft
 from service.reply import Reply
 
@@ -107,7 +117,7 @@ def mark(case: Case, said: Said, may_read: Callable[[str, int], bool], same: Map
         case: what was asked and expected.
         said: what came.
         may_read: does the caller's audience admit this version of this document?
-        same: spellings that mean the same; see `retrieval.figures.in_units`.
+        same: spellings that mean the same; see `retrieval.quantities.in_units`.
     """
     if same:
         case, said = _case_in_units(case, same), said.in_units(same)

@@ -14,8 +14,8 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from retrieval.catalog import Catalog
+from retrieval.conflicts import numbers_in, rivals
 from retrieval.contents import Contradiction, Passage
-from retrieval.contradiction import numbers_in, rivals
 from retrieval.dense import DenseIndex
 from retrieval.units import Unit, stating
 from retrieval.vectors import Vectors

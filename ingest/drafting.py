@@ -12,7 +12,7 @@ from ingest.limits import Limits
 from ingest.metadata import Metadata, derived, front_matter
 from ingest.passages import cut
 from retrieval.contents import Draft
-from retrieval.instants import now, parse_instant
+from retrieval.timestamps import now, parse_instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ from ingest.contradictions import contradictions
 from ingest.drafting import Submission, drafted, states_start
 from ingest.limits import DEFAULTS, Limits
 from retrieval.catalog import Catalog
+from retrieval.catalog_writer import Derived, Erased, Recorder, alone, writing
 from retrieval.contents import Contradiction, Draft, Published
 from retrieval.dense import DenseIndex, settled, unsettle
-from retrieval.instants import now
+from retrieval.maintenance import Upkeep
 from retrieval.readings import Reader, made
-from retrieval.recorder import Derived, Erased, Recorder, alone, writing
+from retrieval.timestamps import now
 from retrieval.units import stating
-from retrieval.upkeep import Upkeep
 from retrieval.vectors import Vectors, load
 from retrieval.versions import History, Version
 

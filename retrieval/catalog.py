@@ -1,7 +1,7 @@
 """The catalog, as it is read: which versions a caller may see, and their words. The source of truth for facts.
 
 Both indexes are derived from it and only propose; a passage counts after the catalog has placed it in the caller's
-view. `retrieval.recorder` writes it.
+view. `retrieval.catalog_writer` writes it.
 """
 
 from __future__ import annotations

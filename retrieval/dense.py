@@ -18,11 +18,11 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from domains.spec import Unavailable
+from retrieval.catalog_writer import writing
 from retrieval.contents import Key
 from retrieval.index import Generation, Place
-from retrieval.instants import now
-from retrieval.recorder import writing
 from retrieval.tables import generations, unsettled
+from retrieval.timestamps import now
 from retrieval.vectors import Vectors, load, load_many
 from retrieval.versions import View
 

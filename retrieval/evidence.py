@@ -14,8 +14,8 @@ import numpy as np
 
 from domains.spec import Domain
 from retrieval.circumstances import Circumstances
-from retrieval.contradiction import rivals, settled
-from retrieval.dates import Period
+from retrieval.conflicts import rivals, settled
+from retrieval.question_dates import Period
 from retrieval.questions import Question
 from retrieval.readings import Reader, Readings
 from retrieval.retriever import Hit, Retriever

@@ -12,8 +12,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from retrieval.instants import now
 from retrieval.retriever import Retriever
+from retrieval.timestamps import now
 
 
 class PolicyRetriever(BaseRetriever):

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-from retrieval.instants import Instant
+from retrieval.timestamps import Instant
 
 metadata = MetaData()
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy import Engine
 
+from adapters.active import Live, Pinned
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
-from adapters.live import Live, Pinned
 from adapters.message_tagger import MessageTagger
 from adapters.prompted import Prompted
 from adapters.readers import calibrated, scorer_of
@@ -29,20 +29,20 @@ from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.readings import Readings
 from retrieval.retriever import Retriever
+from service.auth.keys import Keys
+from service.auth.quotas import Quotas
 from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
 from service.console.sessions import Sessions
-from service.door.idempotency import Idempotency
-from service.door.keys import Keys
-from service.door.quotas import Quotas
+from service.db.database import open_database
+from service.integrations.desk import ToolDesk
+from service.middleware.idempotency import Idempotency
+from service.monitoring.metrics import Metrics
 from service.pipeline import Pipeline
 from service.records.audit import Audit
 from service.records.journal import Journal
 from service.records.reviews import Reviews, Rules
 from service.settings import Settings
-from service.storage.database import open_database
-from service.tools.desk import ToolDesk
-from service.watching.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

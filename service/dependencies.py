@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from service.auth.keys import Caller, Forbidden, Scope, Unauthorized
 from service.build import Services
-from service.door.admission import Turns
-from service.door.idempotency import Attempt
-from service.door.keys import Caller, Forbidden, Scope, Unauthorized
+from service.middleware.admission import Turns
+from service.middleware.idempotency import Attempt
 
 _bearer = HTTPBearer(auto_error=False, description="A key `ff_…`; var/local.key holds one.")
 

@@ -14,24 +14,25 @@ import structlog
 from opentelemetry import trace
 from ulid import ULID
 
+from adapters.active import Source
 from adapters.classifier import Classifier, Labels
-from adapters.live import Source
 from adapters.message_tagger import MessageTagger
 from adapters.scrub import PERSON, Scrubber
 from adapters.shadow import Seen, Shadow
 from domains.spec import Domain, InvalidInput, NotConfigured, Unavailable
 from retrieval.catalog import Catalog
-from retrieval.dates import asked_about, leans_on_date
 from retrieval.evidence import Evidence, Finding, Selector
 from retrieval.injection import commands_in
-from retrieval.instants import now, parse_instant, show_instant
+from retrieval.question_dates import asked_about, leans_on_date
 from retrieval.questions import Enquiry, Question, enquire
 from retrieval.retriever import Hit, Retriever
 from retrieval.slots import Slots, slots_in
+from retrieval.timestamps import now, parse_instant, show_instant
 from retrieval.versions import View
+from service.auth.keys import Caller, Forbidden
 from service.compose import Composer, Draft
-from service.door.keys import Caller, Forbidden
 from service.language import foreign
+from service.monitoring.metrics import Metrics
 from service.records.journal import Journal, Record
 from service.records.reviews import Reviews
 from service.reply import (
@@ -53,7 +54,6 @@ from service.reply import (
 from service.route import Decision, Options, Route, decide, plan, wants_labels
 from service.ticket import Received, Ticket, received
 from service.verify import verify
-from service.watching.metrics import Metrics
 
 _MOST_CHANGES = 8  # most recent version boundaries that are checked for another answer
 

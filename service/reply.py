@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from domains.spec import Domain
-from retrieval.instants import show_instant
+from retrieval.timestamps import show_instant
 from service.route import Action, Force, Mode, Options, Reason, Route
 from service.ticket import Message, Ticket, own_part
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service.compose import Citation, Draft
 
 
-# A date, or an instant with its offset; see `retrieval.instants.parse_instant`.
+# A date, or an instant with its offset; see `retrieval.timestamps.parse_instant`.
 _INSTANT: dict[str, Any] = {"anyOf": [{"format": "date"}, {"format": "date-time"}], "pattern": r"^[1-8]\d{3}-"}
 InstantIn = Annotated[str, Field(min_length=1, max_length=40, json_schema_extra=_INSTANT)]
 

@@ -24,11 +24,11 @@ from domains.spec import FormfactError, InvalidInput
 from ingest.commands import table
 from ingest.folder import SIDE_CAR, Outcome, doc_id_of, files, ingest, submission
 from ingest.metadata import Metadata
-from retrieval.recorder import writing
+from retrieval.catalog_writer import writing
 from retrieval.tables import revisions
-from service.acts import documents
-from service.door.keys import Caller
-from service.storage.tables import seeds
+from service.auth.keys import Caller
+from service.db.tables import seeds
+from service.use_cases import documents
 
 if TYPE_CHECKING:
     from ingest.drafting import Submission

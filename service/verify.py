@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from retrieval.figures import APART, Figure, unstated
 from retrieval.lexical import tokens
+from retrieval.quantities import APART, Figure, unstated
 from service.compose import Draft
 
 _DENIAL = re.compile(r"\b(not|no|never|none|nor|without|cannot|unless|except|only)\b|n['’]t\b", re.I)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api import create_app
+from service.api.app import create_app
 
 PRICE = "What does the Team plan cost per user in EUR, billed monthly?"
 

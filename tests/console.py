@@ -14,11 +14,11 @@ import uvicorn
 from playwright.sync_api import sync_playwright
 
 from adapters.store import Verdict
-from service.acts import documents
-from service.api import create_app
+from service.api.app import create_app
+from service.auth.keys import Caller
 from service.build import Services, build
-from service.door.keys import Caller
 from service.settings import Settings
+from service.use_cases import documents
 from tests.servers import free_port
 from tests.shelf import EVERYONE, submitted
 

@@ -26,9 +26,9 @@ from domains.spec import load_domain
 from ingest.drafting import Submission
 from ingest.metadata import stated
 from retrieval.langchain import PolicyRetriever
-from service.api import create_app
+from service.api.app import create_app
+from service.auth.keys import Wanted
 from service.build import Services, build
-from service.door.keys import Wanted
 from service.prepare import take_in_adapter
 from service.settings import Settings
 

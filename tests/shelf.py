@@ -16,7 +16,7 @@ from retrieval.dense import DenseIndex
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex, tokens
 from retrieval.retriever import Retriever
-from service.storage.database import open_database
+from service.db.database import open_database
 
 EVERYONE = frozenset({"public", "customers", "agents"})
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from domains.spec import load_domain
-from retrieval.instants import now
+from retrieval.timestamps import now
 from tests.shelf import HashEmbedder, Shelf
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api import create_app
+from service.api.app import create_app
+from service.auth.keys import SCOPES, Wanted
 from service.build import build
-from service.door.keys import SCOPES, Wanted
 from service.settings import Settings
 from tests.endpoints import ANY_KEY, NONE, SIGNATURE, as_markdown, endpoints
 

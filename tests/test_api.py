@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domains.spec import NotFound, StaleView
-from retrieval.instants import now
-from service.api import create_app
+from retrieval.timestamps import now
+from service.api.app import create_app
 from service.records.journal import Record
 from tests.callers import PRICE
 
@@ -91,7 +91,7 @@ def test_a_reply_tells_where_it_comes_from(public, admin):
 def test_the_journal_keeps_the_scrubbed_ticket_and_no_more(public, services):
     reply = ask(public, "My card 4111 1111 1111 1111 was charged, write to kim@x.example")
     with services.publisher.engine.connect() as connection:
-        from service.storage.tables import journal
+        from service.db.tables import journal
 
         row = connection.execute(journal.select().where(journal.c.request_id == reply["request_id"])).one()
     kept = json.dumps([row.request, row.reply])

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "service": {"domains", "ingest", "retrieval", "adapters"},
     "evals": {"domains", "ingest", "retrieval", "adapters", "service"},
 }
-PEER = "evals/bench/straightforward.py"  # another service, to compare speed with
+PEER = "evals/benchmarks/straightforward.py"  # another service, to compare speed with
 ONLY_IN = {
     "chromadb": {"retrieval/index.py"},
     "fastapi": {"service/", PEER},

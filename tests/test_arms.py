@@ -8,12 +8,12 @@ import pytest
 from sklearn.metrics import f1_score
 
 from domains.spec import InvalidInput
-from evals import figures, money
+from evals import cost, figures
 from evals.answers import Answered, Answers, Usage, bound_to, key
 from evals.arms import ARMS, HYBRID, RAG, TUNED
 from evals.cases import Case
 from evals.causes import cause
-from evals.money import Cost
+from evals.cost import Cost
 from evals.score import Marks
 from tests.test_evals import CASE
 
@@ -152,7 +152,7 @@ def test_answers_are_bound_to_code_documents_and_models_but_not_to_the_cases(tmp
 
 
 def test_costs_follow_from_seconds_tokens_and_the_price_list():
-    prices = money.load(money.PRICES).model_copy(
+    prices = cost.load(cost.PRICES).model_copy(
         update={
             "cpu_core_hour": 3.6,
             "chat_output_million_tokens": 10.0,
@@ -165,12 +165,12 @@ def test_costs_follow_from_seconds_tokens_and_the_price_list():
         }
     )
     rows = [row(usage=Usage(1, 50, 100, 1.0, 2.0)), row(None, Usage(0, 0, 0, 1.0, 0.0), action="handoff")]
-    found = money.cost(ARM[HYBRID], rows, prices, labelled=120, cases=10)
+    found = cost.cost(ARM[HYBRID], rows, prices, labelled=120, cases=10)
     assert found.computing == pytest.approx(1000 * (2.0 / 3600 * 3.6 + 100 * 10 / 1e6) / 2)
     assert found.people == pytest.approx(1000 * 0.5 * 5)
     assert found.fixed == pytest.approx(120 * 1.0 + 36.0)
-    assert money.cost(ARM[RAG], rows, prices, 120, 10).fixed == 0
-    assert money.cost(ARM[TUNED], rows, prices, 120, 10).fixed == found.fixed
+    assert cost.cost(ARM[RAG], rows, prices, 120, 10).fixed == 0
+    assert cost.cost(ARM[TUNED], rows, prices, 120, 10).fixed == found.fixed
     assert found.at(1000) == pytest.approx(found.computing + found.people + found.fixed)
 
 
@@ -184,7 +184,7 @@ def test_costs_follow_from_seconds_tokens_and_the_price_list():
     ],
 )
 def test_break_even_is_where_savings_pay_the_fixed_costs(ours, theirs, tickets):
-    assert money.break_even(ours, theirs) == (None if tickets is None else pytest.approx(tickets))
+    assert cost.break_even(ours, theirs) == (None if tickets is None else pytest.approx(tickets))
 
 
 @pytest.mark.parametrize("text", ["currency: EUR", "a: [", "currency: EUR\ncpu_core_hour: -1", "[]"])
@@ -192,7 +192,7 @@ def test_a_price_list_with_holes_is_refused(tmp_path, text):
     path = tmp_path / "prices.yaml"
     path.write_text(text)
     with pytest.raises(InvalidInput, match=r"prices\.yaml"):
-        money.load(path)
+        cost.load(path)
 
 
 def _case(name, **expect):

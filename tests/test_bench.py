@@ -10,10 +10,10 @@ import pytest
 
 from adapters.selftrain import SelfTrained, Topics, surest
 from domains.spec import InvalidInput
-from evals.bench.arms import ARMS, LORA, POOLED, run
-from evals.bench.benchmarks import load
-from evals.bench.classify import Run, Summary, compare, recommended
-from evals.bench.classify_report import markdown
+from evals.benchmarks.arms import ARMS, LORA, POOLED, run
+from evals.benchmarks.classify import Run, Summary, compare, recommended
+from evals.benchmarks.classify_report import markdown
+from evals.benchmarks.datasets import load
 
 TOPICS = {
     "refund": ["money back", "refund", "return the payment", "reimburse"],

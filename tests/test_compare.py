@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from adapters.structured import Structured
 from domains.spec import InvalidInput, NotConfigured
-from evals import consistency, freshness, inspect_log, money, pages
+from evals import consistency, cost, freshness, inspect_log, pages
 from evals.answers import Answers
 from evals.arms import ARMS, HYBRID, PAIRS, RAG, TUNED, Group, Labels
 from evals.cases import Case, load, read
@@ -21,16 +21,16 @@ from evals.compare import Comparison
 from evals.compare_commands import app
 from evals.estimate import estimate
 from evals.experiment import Plan, sample
+from evals.import_tickets import cases_of
 from evals.intervals import Interval
 from evals.judge import judged
-from evals.own import cases_of
+from evals.llm_cache import Recorded, replayed
 from evals.pipelines import Pipelines
 from evals.prompting import BUDGET, FORMATS, Chosen, measured, nearest
-from evals.recorded import Recorded, replayed
 from evals.report import FORMAT, Beside, Paired, Run, report
 from evals.significance import verdict
-from service.apart import apart
 from service.chat_composer import ChatComposer
+from service.ephemeral import apart
 from service.settings import Settings
 from tests.test_arms import ROW, row
 from tests.test_chat_composer import Said
@@ -205,7 +205,7 @@ def answered():
 
 def made(run=RUN):
     cases, rows = answered()
-    return report(run, [ARM[HYBRID], ARM[RAG]], cases, rows, money.load(money.PRICES), 100, Beside())
+    return report(run, [ARM[HYBRID], ARM[RAG]], cases, rows, cost.load(cost.PRICES), 100, Beside())
 
 
 def test_a_report_says_what_two_cases_cannot_show_and_what_is_zero_by_construction():
@@ -284,7 +284,7 @@ def test_money_tells_its_inputs_and_what_other_prices_would_change():
 
 def test_what_a_domain_lacks_is_not_measured_and_said_to_be_missing(tmp_path, domain):
     def plan(spec):
-        return Plan(spec, "x", (), (), Settings(), None, money.load(money.PRICES), False, tmp_path)
+        return Plan(spec, "x", (), (), Settings(), None, cost.load(cost.PRICES), False, tmp_path)
 
     bare = plan(domain.model_copy(update={"folder": tmp_path}))
     assert [line.split(" is not")[0] for line in bare.missing] == ["Consistency", "Freshness"]
@@ -297,7 +297,7 @@ def test_what_a_domain_lacks_is_not_measured_and_said_to_be_missing(tmp_path, do
 
 def test_an_estimate_grows_with_cases_and_prices(domain):
     cases = load(domain, "dev")
-    bill = money.load(money.PRICES).model_copy(update={"chat_input_million_tokens": 1.0})
+    bill = cost.load(cost.PRICES).model_copy(update={"chat_input_million_tokens": 1.0})
     small, large = (estimate(domain, ARMS, cases[:n], 40, 15, bill) for n in (20, 200))
     assert small.calls < large.calls
     assert large.amount == pytest.approx(large.input_tokens / 1e6)

@@ -13,15 +13,15 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from retrieval.instants import now
-from service.api import create_app
+from retrieval.timestamps import now
+from service.api.app import create_app
+from service.auth.keys import Wanted, hashed
 from service.console import adapters, ask, diffs, documents, drift, evals, operations, reviews, sign_in, static_files
 from service.console.pages import cited
 from service.console.texts import lines
 from service.console.timeline import Stated, chart
 from service.console.visitors import COOKIE, OwnForm
-from service.door.keys import Wanted, hashed
-from service.storage.tables import links, sessions
+from service.db.tables import links, sessions
 from tests.console import furnished, publish, second_adapter
 
 HERE = {"Origin": "http://testserver", "Accept": "text/html"}

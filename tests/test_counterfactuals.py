@@ -9,8 +9,8 @@ import pytest
 from domains.spec import InvalidInput
 from evals.counterfactual_report import figures
 from evals.counterfactuals import TODAY, Asking, Fact, asked_of, load, variants_of
-from evals.notices import Notice, Notices
 from evals.score import Quote, Said
+from evals.synthetic_notices import Notice, Notices
 from ingest.drafting import drafted
 from ingest.limits import Limits
 

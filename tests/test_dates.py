@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from retrieval.dates import Period, asked_about, period_in
+from retrieval.question_dates import Period, asked_about, period_in
 from retrieval.questions import Question
 
 ASKED = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from domains.spec import InvalidInput
-from evals import documented
-from evals.documented import PAGES, unsourced, written
+from evals import doc_figures
+from evals.doc_figures import PAGES, unsourced, written
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def test_a_page_tells_the_figures_of_its_sources_and_no_others(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     assert written(text, ROOT) == text, "`formfact evals docs` writes the stored results into the pages"
-    assert list(unsourced(text)) == [], "a measured figure needs a source, see evals/documented.py"
+    assert list(unsourced(text)) == [], "a measured figure needs a source, see evals/doc_figures.py"
 
 
 def test_the_stored_results_fit_the_published_schema():
@@ -33,7 +33,7 @@ def root(tmp_path):
     folder.mkdir(parents=True)
     table = {"command": "formfact x", "made": "today", "over": "2 rows", "head": ["a"], "rows": [["0.50"]], "n": 1234}
     (folder / "x.json").write_text(json.dumps({**table, "arms": [{"arm": "rag", "share": 0.6789}]}))
-    documented._read.cache_clear()
+    doc_figures._read.cache_clear()
     return tmp_path
 
 

@@ -19,17 +19,17 @@ from sqlalchemy import create_engine, event, text, update
 from sqlalchemy.exc import OperationalError
 
 from domains.spec import NotConfigured, TooMany
-from retrieval.instants import now
-from service.acts.readiness import readiness
-from service.api import create_app
+from retrieval.timestamps import now
+from service.api.app import create_app
+from service.auth.keys import Caller
+from service.auth.quotas import Quotas
+from service.auth.safety import check
 from service.build import build
-from service.door.keys import Caller
-from service.door.problems import status_of, storage_fault
-from service.door.quotas import Quotas
-from service.door.safety import check
+from service.db.database import open_database
+from service.db.tables import idempotency, keys
+from service.middleware.problems import status_of, storage_fault
 from service.settings import Settings
-from service.storage.database import open_database
-from service.storage.tables import idempotency, keys
+from service.use_cases.readiness import readiness
 from tests.callers import PRICE, As, key
 
 # keys

@@ -25,24 +25,24 @@ from scipy.stats import hypergeom, ks_2samp
 from adapters.data.rows import lines, model_text
 from adapters.tables import ZERO_SHOT
 from domains.spec import IntegrityError
-from retrieval.instants import now
-from service.api import create_app
+from retrieval.timestamps import now
+from service.api.app import create_app
+from service.auth.keys import SCOPES, Caller
 from service.build import build
-from service.desk.remote import Remote
-from service.door.keys import SCOPES, Caller
-from service.drift import checks
-from service.drift.observed import DECLARED, Guess, Observation, Window, observed
-from service.drift.outcome import DriftReport
-from service.drift.page import as_html
-from service.drift.plots import drawn
-from service.drift.probes import FEWEST, Sides
-from service.drift.reference import COLUMNS, FOLDER, VECTORS, Reference, read, unfitted, write
-from service.drift.report import _judged, corrections, look
-from service.drift.vectors import vectors_of
+from service.cli.remote import Remote
+from service.db.tables import feedback, journal, judgements, reviews
+from service.monitoring.drift import checks
+from service.monitoring.drift.observed import DECLARED, Guess, Observation, Window, observed
+from service.monitoring.drift.outcome import DriftReport
+from service.monitoring.drift.page import as_html
+from service.monitoring.drift.plots import drawn
+from service.monitoring.drift.probes import FEWEST, Sides
+from service.monitoring.drift.reference import COLUMNS, FOLDER, VECTORS, Reference, read, unfitted, write
+from service.monitoring.drift.report import _judged, corrections, look
+from service.monitoring.drift.vectors import vectors_of
 from service.prepare import held
 from service.reply import RespondRequest
 from service.settings import Settings
-from service.storage.tables import feedback, journal, judgements, reviews
 from service.ticket import received
 
 ROOT = Path(__file__).parents[1]
@@ -616,7 +616,7 @@ def test_help_shows_an_example(command):
 
 
 def test_a_client_of_the_running_service_loads_no_model():
-    code = "import service.desk.remote, service.desk.drift_commands, sys; print([m for m in ('torch', 'scipy', 'matplotlib') if m in sys.modules])"
+    code = "import service.cli.remote, service.cli.drift_commands, sys; print([m for m in ('torch', 'scipy', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.readers import calibrated, scorer_of
+from retrieval.conflicts import rivals, settled
 from retrieval.contents import Cell, Passage
-from retrieval.contradiction import rivals, settled
 from retrieval.evidence import Selector
 from retrieval.questions import Question
 from retrieval.readings import Readings

@@ -84,7 +84,7 @@ def test_a_quote_that_no_document_says_is_named(tmp_path, domain):
 
 @pytest.mark.slow
 def test_every_quote_of_the_shipped_questions_stands_in_its_documents(domain):
-    from service.desk.evidence_commands import SHIPPED as ORGANISATIONS
+    from service.cli.evidence_commands import SHIPPED as ORGANISATIONS
 
     for folder in sorted(p for p in ORGANISATIONS.iterdir() if p.is_dir()):
         found = judged_folder(folder, folder / "documents", domain)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from retrieval.conflicts import rivals
 from retrieval.contents import Cell, Passage
-from retrieval.contradiction import rivals
-from retrieval.figures import APART, DATE, Figure, figure_of, figures, in_digits, unstated
+from retrieval.quantities import APART, DATE, Figure, figure_of, figures, in_digits, unstated
 from retrieval.units import Unit
 from retrieval.versions import Version
 

@@ -11,9 +11,9 @@ import pytest
 from langchain_core.embeddings import Embeddings
 from rich.console import Console
 
+from adapters.active import Pinned
 from adapters.classifier import AdapterClassifier
 from adapters.data import rows
-from adapters.live import Pinned
 from adapters.recipe import Recipe
 from adapters.train import train
 from domains.spec import DomainError

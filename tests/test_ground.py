@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from domains.spec import InvalidInput
-from evals.bench.commands import app
-from evals.bench.ground import WORDS, load
+from evals.benchmarks.commands import app
+from evals.benchmarks.ground import WORDS, load
 from service.verify import borne_out
 
 PAGE = ["The pool opens at 7 every morning.", "The sauna is hot from Tuesday to Friday.", "Dogs wait outside."]

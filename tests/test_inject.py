@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from domains.spec import InvalidInput
-from evals.bench import inject
-from evals.bench.inject import Prompt
+from evals.benchmarks import inject
+from evals.benchmarks.inject import Prompt
 from evals.cases import Case
-from service.apart import apart
+from service.ephemeral import apart
 
 TEXT = "# Refunds\n\nMoney comes back within 14 days. Ask in the app.\n\nElse write to us.\n"
 CITED = "Money comes back within 14 days."

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from adapters import calibrate, joined
+from adapters import calibrate, ngram_head
 from adapters.calibrate import NEVER, distances, idle, scope, threshold
 from adapters.data.personal import detection
-from adapters.joined import Known, mixture
+from adapters.ngram_head import Known, mixture
 from adapters.trainer import contrastive
 
 
@@ -111,7 +111,7 @@ def test_the_joined_head_learns_words_and_chooses_its_weight_on_validation():
     numbers = {"kind": np.array([n % 2 for n in range(40)])}
     frozen = np.ones((40, 4), np.float32)
     useless = {"kind": np.tile(np.array([[5.0, 0.0, 0.0]], np.float32), (40, 1))}
-    fitted = joined.fit(Known(texts, frozen, numbers, {}), {"kind": 3}, Known(texts, frozen, numbers, useless))
+    fitted = ngram_head.fit(Known(texts, frozen, numbers, {}), {"kind": 3}, Known(texts, frozen, numbers, useless))
     assert fitted.tensors["mix"][0] == 1.0, "a tuned head that says the same of everything gets no weight"
     logits = fitted.logits(["error E1 in report 99"], frozen[:1], {})["kind"]
     assert logits.argmax() == 1

@@ -16,8 +16,8 @@ from ingest.folder import files, ingest
 from ingest.limits import DEFAULTS
 from ingest.metadata import Metadata
 from retrieval import tables
-from retrieval.instants import now
 from retrieval.langchain import PolicyRetriever
+from retrieval.timestamps import now
 from tests.shelf import EVERYONE, HashEmbedder, Shelf
 
 PUBLIC = frozenset({"public"})

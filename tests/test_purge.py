@@ -20,12 +20,12 @@ from ingest.metadata import stated
 from retrieval.langchain import PolicyRetriever
 from retrieval.tables import readings
 from retrieval.versions import View
-from service.acts import documents
-from service.api import create_app
+from service.api.app import create_app
+from service.auth.keys import Caller
 from service.build import build
-from service.door.keys import Caller
 from service.prepare import take_in_adapter
 from service.settings import Settings
+from service.use_cases import documents
 
 ROUNDS = 6
 OWNER = Caller("test", frozenset({"ingest", "admin"}), frozenset({"public", "customers", "agents"}))

@@ -9,7 +9,7 @@ from langchain_core.messages import HumanMessage
 
 from adapters.structured import Structured, schema_format
 from domains.spec import InvalidInput, NotConfigured
-from evals.recorded import Recorded
+from evals.llm_cache import Recorded
 from service.chat_composer import _Answer
 from tests.test_chat_composer import Said
 

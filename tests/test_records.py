@@ -14,14 +14,14 @@ from sqlalchemy import delete, func, select, text, update
 from domains.spec import InvalidInput
 from evals.cases import read
 from evals.run import run
-from retrieval.instants import now
-from service.api import create_app
+from retrieval.timestamps import now
+from service.api.app import create_app
 from service.build import build
+from service.db.database import open_database
+from service.db.tables import audit, feedback, journal, judgements, reviews
 from service.records.audit import Audit
 from service.records.housekeeping import forget
 from service.settings import Settings
-from service.storage.database import open_database
-from service.storage.tables import audit, feedback, journal, judgements, reviews
 from tests.callers import As, key
 
 # audit

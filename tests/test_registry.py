@@ -15,7 +15,7 @@ from adapters.shadow import Seen, Shadow, _Budget
 from adapters.store import Verdict
 from adapters.tables import LIVE, PREVIOUS, ZERO_SHOT
 from domains.spec import Conflict, IntegrityError, NotFound
-from service.api import create_app
+from service.api.app import create_app
 from service.build import build
 from service.settings import Settings
 

@@ -15,7 +15,7 @@ from retrieval.dense import DenseIndex
 from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.retriever import Retriever
-from service.storage.database import open_database
+from service.db.database import open_database
 from tests.shelf import EVERYONE, HashEmbedder, WordReader, submitted
 
 # Chroma's HTTP client leaves its sockets to the garbage collector.

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from retrieval.contents import Cell, Passage
-from retrieval.dates import Period
 from retrieval.evidence import Finding
+from retrieval.question_dates import Period
 from retrieval.questions import Question
 from retrieval.units import Unit
 from retrieval.versions import Version

@@ -15,14 +15,14 @@ from ingest import guard
 from ingest.folder import submission
 from ingest.limits import DEFAULTS
 from ingest.metadata import Metadata
-from retrieval.instants import now
-from service.acts import documents
+from retrieval.timestamps import now
+from service.auth.keys import Caller
 from service.build import build
-from service.door.keys import Caller
+from service.db.tables import seeds
 from service.prepare import prepare
 from service.seeding import seed
 from service.settings import Settings
-from service.storage.tables import seeds
+from service.use_cases import documents
 
 EVERYBODY = frozenset({"public", "customers", "agents"})
 OWNER = Caller("test", frozenset({"ingest", "admin"}), EVERYBODY)
@@ -213,7 +213,7 @@ def test_a_file_that_is_refused_is_reported_at_each_start_and_published_once_it_
 def test_a_domain_without_documents_and_cases_serves(start, shipped, domain):
     from fastapi.testclient import TestClient
 
-    from service.api import create_app
+    from service.api.app import create_app
 
     shutil.rmtree(shipped / "documents")
     services, _ = start()

@@ -10,13 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from retrieval.recorder import alone
-from service.api import create_app
+from retrieval.catalog_writer import alone
+from service.api.app import create_app
+from service.auth.keys import Wanted
 from service.build import build
-from service.door.keys import Wanted
+from service.db.database import open_database
+from service.db.tables import feedback
 from service.settings import Settings
-from service.storage.database import open_database
-from service.storage.tables import feedback
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 FEE = "# Heron fee\n\nThe heron fee is {} EUR a month.\n"

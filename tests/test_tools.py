@@ -23,17 +23,17 @@ from sqlalchemy import delete, select
 from structlog.testing import capture_logs
 
 from domains.spec import NotConfigured
-from retrieval.instants import now
-from service.api import create_app
-from service.door.keys import Unauthorized, Wanted
+from retrieval.timestamps import now
+from service.api.app import create_app
+from service.auth.keys import Unauthorized, Wanted
+from service.db.tables import deliveries
+from service.integrations import note
+from service.integrations.deliveries import Deliveries
+from service.integrations.desk import ToolDesk
+from service.integrations.signature import as_base64, as_hex
+from service.integrations.tool import Webhook
 from service.reply import RespondRequest
 from service.settings import Settings
-from service.storage.tables import deliveries
-from service.tools import note
-from service.tools.deliveries import Deliveries
-from service.tools.desk import ToolDesk
-from service.tools.signature import as_base64, as_hex
-from service.tools.tool import Webhook
 from tests.callers import PRICE
 from tests.tool_servers import HANG_UP, Chatwoot, Zendesk
 
@@ -463,10 +463,10 @@ def test_what_the_tool_refuses_is_not_tried_again_before_somebody_looked(serve, 
 
 KILLED = """
 import os, signal, sys
-from service.storage.database import open_database
+from service.db.database import open_database
 from service.ticket import Ticket
-from service.tools.deliveries import Deliveries
-from service.tools.tool import Incoming
+from service.integrations.deliveries import Deliveries
+from service.integrations.tool import Incoming
 kept = Deliveries(open_database(sys.argv[1]), 10)
 for ticket in ("35", "36"):
     assert kept.take(Incoming("zendesk", ticket, "e", "7", Ticket(sys.argv[2])))

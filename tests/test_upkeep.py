@@ -11,9 +11,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, update
 
 from retrieval import tables
-from retrieval.recorder import writing
-from retrieval.upkeep import Upkeep
-from service.storage.migrations import METADATA
+from retrieval.catalog_writer import writing
+from retrieval.maintenance import Upkeep
+from service.db.migrations import METADATA
 from tests.shelf import EVERYONE, HashEmbedder, Shelf
 
 TEXT = "# Vault\n\nThe vault costs 41 EUR a month.\n\n## Restores\n\nA restore takes 9 hours.\n"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domains.spec import InvalidInput
-from retrieval.instants import parse_instant, show_instant
+from retrieval.timestamps import parse_instant, show_instant
 from retrieval.versions import History, Retraction, Version, readable
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from service.api import create_app
+from service.api.app import create_app
 from service.build import build
 from service.settings import Settings
 from tests.endpoints import as_markdown

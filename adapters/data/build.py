@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adapters.atomic_dir import need_room, whole
 from adapters.data.facts import facts_in
 from adapters.data.leakage import Embed, alike, grouped, normal, refuse_contradictions
 from adapters.data.quality import Agreement, Slice, agreement, balance, cross_predicted, doubtful, slices
 from adapters.data.rows import Fields, scrubbed, share_of, targets
 from adapters.data.sources import Sourced, annotator_pairs
-from adapters.folders import need_room, whole
 from adapters.scrub import REMOVABLE, Scrubber
 from domains.seal import fingerprint, seal
 from domains.spec import InvalidInput

@@ -15,8 +15,8 @@ from sklearn.model_selection import GroupKFold
 
 from adapters.data.leakage import Embed
 from adapters.data.rows import Fields, Ints, Row, targets
-from adapters.joined import inputs
 from adapters.metrics import Floats
+from adapters.ngram_head import inputs
 
 _FOLDS = 5
 _SMALLEST_SLICE = 15

@@ -12,14 +12,14 @@ from fastapi import APIRouter, Form, Request, Response
 from adapters.registry import Canary
 from adapters.tables import BASELINES, CANARY, LIVE, PREVIOUS, SHADOW
 from domains.spec import InvalidInput
-from retrieval.instants import show_instant
-from service.acts import labelling
-from service.acts.labelling import AdapterOut
+from retrieval.timestamps import show_instant
+from service.auth.keys import Caller
 from service.build import Services
 from service.console.pages import go, page
 from service.console.visitors import Administrator, OwnForm
 from service.dependencies import Parts
-from service.door.keys import Caller
+from service.use_cases import adapter_admin
+from service.use_cases.adapter_admin import AdapterOut
 
 router = APIRouter(prefix="/adapters")
 Action = Literal["promote", "rollback", "shadow", "end-shadow", "canary", "end-canary"]
@@ -43,7 +43,7 @@ class Figure:
 @router.get("")
 def listed(request: Request, parts: Parts, caller: Administrator, done: str = "") -> Response:
     """All adapters."""
-    found, zone = labelling.listed(parts), parts.domain.zone
+    found, zone = adapter_admin.listed(parts), parts.domain.zone
     told: dict[str, Any] = {
         "found": found,
         "adapters": sorted(found.adapters, key=_rank),
@@ -61,7 +61,7 @@ def listed(request: Request, parts: Parts, caller: Administrator, done: str = ""
 @router.get("/{action}")
 def confirm(request: Request, parts: Parts, caller: Administrator, action: Action, id: str = "") -> Response:
     """What a button will do, before it does it."""
-    found = labelling.listed(parts)
+    found = adapter_admin.listed(parts)
     told: dict[str, Any] = {"action": action, "id": id, "found": found, "previous": parts.registry.target(PREVIOUS)}
     return page(request, "adapter_move.html", title="Adapters", **told)
 
@@ -82,17 +82,17 @@ def move(
 def _moved(parts: Services, caller: Caller, action: Action, adapter: str, share: str) -> None:
     match action:
         case "promote":
-            labelling.promote(parts, caller, adapter)
+            adapter_admin.promote(parts, caller, adapter)
         case "rollback":
-            labelling.rollback(parts, caller)
+            adapter_admin.rollback(parts, caller)
         case "shadow":
-            labelling.shadow(parts, caller, adapter)
+            adapter_admin.shadow(parts, caller, adapter)
         case "end-shadow":
-            labelling.shadow(parts, caller, None)
+            adapter_admin.shadow(parts, caller, None)
         case "canary":
-            labelling.canary(parts, caller, Canary(adapter, _share(share)))
+            adapter_admin.canary(parts, caller, Canary(adapter, _share(share)))
         case "end-canary":
-            labelling.canary(parts, caller, None)
+            adapter_admin.canary(parts, caller, None)
 
 
 def _share(percent: str) -> float:

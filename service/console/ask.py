@@ -8,16 +8,16 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
 from domains.spec import InvalidInput, first_fault
-from retrieval.instants import show_instant
-from retrieval.recorder import writing
-from service.acts.replay import replay
+from retrieval.catalog_writer import writing
+from retrieval.timestamps import show_instant
+from service.auth.keys import Caller
 from service.build import Services
 from service.console.pages import go, page, places
 from service.console.visitors import Administrator, OwnForm, Responder, SignedIn
 from service.dependencies import Deadline, Parts, Room, Turn
-from service.door.keys import Caller
 from service.records.journal import Record, unknown
 from service.reply import RespondRequest
+from service.use_cases.replay import replay
 
 router = APIRouter()
 

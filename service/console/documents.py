@@ -8,9 +8,8 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
 from ingest.drafting import Submission
 from ingest.metadata import stated
-from retrieval.instants import now, parse_instant
-from service.acts import documents
-from service.acts.documents import DocumentOut
+from retrieval.timestamps import now, parse_instant
+from service.auth.keys import Caller
 from service.build import Services
 from service.console.diffs import compared
 from service.console.pages import go, page, segment
@@ -18,7 +17,8 @@ from service.console.texts import lines
 from service.console.timeline import Chart, Stated, chart
 from service.console.visitors import Ingester, OwnForm, Reader
 from service.dependencies import Parts, Room, Turn
-from service.door.keys import Caller
+from service.use_cases import documents
+from service.use_cases.documents import DocumentOut
 
 router = APIRouter(prefix="/documents")
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from service.console.pages import page
 from service.console.visitors import Administrator
 from service.dependencies import Parts
-from service.drift.plots import drawn
-from service.drift.report import look
+from service.monitoring.drift.plots import drawn
+from service.monitoring.drift.report import look
 
 router = APIRouter(prefix="/drift")
 

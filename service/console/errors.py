@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.console.pages import go, page
-from service.door.problems import problem
+from service.middleware.problems import problem
 
 _PAGES = frozenset(
     {"", "answers", "documents", "reviews", "adapters", "evals", "drift", "operations", "sign-in", "sign-out", "static"}

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
 from domains.spec import InvalidInput, NotFound, first_fault
-from service.acts import keyring
-from service.acts.auditing import audited
-from service.acts.keyring import KeyRequest, MadeKey
-from service.acts.readiness import readiness
+from service.auth.keys import SCOPES, Caller
 from service.build import Services
 from service.console.pages import go, page
 from service.console.visitors import Administrator, OwnForm
 from service.dependencies import Parts
-from service.door.keys import SCOPES, Caller
+from service.use_cases import api_keys
+from service.use_cases.api_keys import KeyRequest, MadeKey
+from service.use_cases.audit_log import audited
+from service.use_cases.readiness import readiness
 
 router = APIRouter(prefix="/operations")
 _ENTRIES = 100
@@ -44,13 +44,13 @@ def make_key(
         wanted = KeyRequest.model_validate(told | {"days": (_number(days) if days else None)})
     except ValidationError as error:
         raise InvalidInput("{}: {}.".format(*first_fault(error)), "Go back and fill it in.") from None
-    return _overview(request, parts, caller, made=keyring.make(parts, caller, wanted))
+    return _overview(request, parts, caller, made=api_keys.make(parts, caller, wanted))
 
 
 @router.get("/keys/{key_id}/revoke")
 def confirm_revoke(request: Request, parts: Parts, caller: Administrator, key_id: str) -> Response:
     """What revoking would end, before it is done."""
-    found = next((key for key in keyring.listed(parts) if key.id == key_id), None)
+    found = next((key for key in api_keys.listed(parts) if key.id == key_id), None)
     if found is None:
         raise NotFound(f"There is no key `{key_id[:40]}`.", "The page Operations lists them.")
     return page(request, "revoke.html", title="Revoke a key", key=found, own=key_id == caller.key_id)
@@ -59,7 +59,7 @@ def confirm_revoke(request: Request, parts: Parts, caller: Administrator, key_id
 @router.post("/keys/{key_id}/revoke", dependencies=[OwnForm])
 def revoke_key(parts: Parts, caller: Administrator, key_id: str) -> Response:
     """Revoke a key; sessions that it began end with it."""
-    keyring.revoke(parts, caller, key_id)
+    api_keys.revoke(parts, caller, key_id)
     return go("/operations", revoked=True)
 
 
@@ -72,7 +72,7 @@ def _overview(
         "operations.html",
         title="Operations",
         problems=readiness(parts),
-        keys=keyring.listed(parts),
+        keys=api_keys.listed(parts),
         audit=audited(parts, _ENTRIES),
         scopes=[scope for scope in SCOPES if scope in caller.scopes],
         audiences=held,

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 
 from domains.spec import NotFound
-from service.acts.review_cases import case_of
-from service.acts.reviewing import shown
+from service.auth.keys import Caller
 from service.console.pages import go, page
 from service.console.visitors import OwnForm, Reviewer
 from service.dependencies import Parts
-from service.door.keys import Caller
 from service.records.reviews import PRIORITIES, Judgement, Review
+from service.use_cases.review_cases import case_of
+from service.use_cases.review_queue import shown
 
 router = APIRouter(prefix="/reviews")
 _MOST = 100  # on the page

@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, delete, select
 
-from retrieval.instants import now
-from service.door.keys import Caller, Keys, Unauthorized, hashed
-from service.storage.tables import keys, links, sessions
+from retrieval.timestamps import now
+from service.auth.keys import Caller, Keys, Unauthorized, hashed
+from service.db.tables import keys, links, sessions
 
 SESSION = timedelta(hours=12)
 LINK = timedelta(minutes=10)

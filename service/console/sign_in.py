@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
+from service.auth.keys import Unauthorized
 from service.console.pages import go, page
 from service.console.sessions import SESSION
 from service.console.visitors import COOKIE, OwnForm, SignedIn, from_here
 from service.dependencies import Parts, address_of
-from service.door.keys import Unauthorized
 
 router = APIRouter()
 _OWN_PATH = re.compile(r"/(?![/\\])[\w/.?=&%@:+~-]{0,500}")  # nowhere else is anybody sent

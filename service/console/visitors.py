@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request
 
+from service.auth.keys import Caller, Forbidden
 from service.console.sessions import Visitor
 from service.dependencies import Parts
-from service.door.keys import Caller, Forbidden
 
 COOKIE = "formfact_session"
 _ELSEWHERE = "This form was not sent from a page of this service."

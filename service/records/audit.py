@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
-from retrieval.instants import now
-from service.storage.tables import audit, audit_head
+from retrieval.timestamps import now
+from service.db.tables import audit, audit_head
 
 _START = ""  # the hash before the first entry
 _HEAD = audit_head.c.id == 1

@@ -12,20 +12,10 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.tables import differences
-from retrieval.instants import now
-from retrieval.recorder import writing
-from service.door.idempotency import KEPT
-from service.storage.tables import (
-    deliveries,
-    feedback,
-    idempotency,
-    journal,
-    judgements,
-    links,
-    quoted,
-    reviews,
-    sessions,
-)
+from retrieval.catalog_writer import writing
+from retrieval.timestamps import now
+from service.db.tables import deliveries, feedback, idempotency, journal, judgements, links, quoted, reviews, sessions
+from service.middleware.idempotency import KEPT
 
 _EVERY = 3600.0  # seconds
 log = structlog.get_logger()

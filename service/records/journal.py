@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from domains.spec import NotFound, StaleView
-from retrieval.recorder import writing
+from retrieval.catalog_writer import writing
 from retrieval.tables import versions
-from service.door.keys import Caller
-from service.storage.tables import feedback, journal, judgements, quoted, reviews
+from service.auth.keys import Caller
+from service.db.tables import feedback, journal, judgements, quoted, reviews
 
 ERASED = "(erased)"
 
@@ -32,7 +32,7 @@ class Record:
     key_id: str
     request: dict[str, Any]
     reply: dict[str, Any]
-    outputs: dict[str, Any] | None = None  # what a replay needs beside them, see service/acts/replay.py
+    outputs: dict[str, Any] | None = None  # what a replay needs beside them, see service/use_cases/replay.py
 
     @property
     def audiences(self) -> frozenset[str]:

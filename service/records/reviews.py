@@ -18,12 +18,12 @@ from adapters.data.quality import Agreement, agreement
 from adapters.data.rows import share_of
 from adapters.scrub import Scrubber
 from domains.spec import Conflict, Domain, InvalidInput, NotFound
-from retrieval.instants import now
-from retrieval.recorder import writing
-from service.door.idempotency import Keep
-from service.door.keys import Caller
+from retrieval.catalog_writer import writing
+from retrieval.timestamps import now
+from service.auth.keys import Caller
+from service.db.tables import feedback, judgements, reviews
+from service.middleware.idempotency import Keep
 from service.records.journal import Journal, Record
-from service.storage.tables import feedback, judgements, reviews
 
 # Reason -> priority: what reached a customer wrongly before what merely could have been better.
 PRIORITIES = {
