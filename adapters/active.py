@@ -31,7 +31,7 @@ class Source(Protocol):
         ...
 
 
-class Pinned:
+class PinnedClassifier:
     """Always the same classifier."""
 
     def __init__(self, classifier: Classifier) -> None:

@@ -18,7 +18,7 @@ from adapters.base import cache_by_text
 from adapters.baselines import METHODS, Cheap
 from adapters.classifier import AdapterClassifier
 from adapters.data.personal import Detection
-from adapters.data.quality import Agreement, Slice, slices
+from adapters.data.quality import Agreement, QualitySlice, slices
 from adapters.data.rows import Row, Split, targets
 from adapters.encoder import Encoder
 from adapters.metrics import Floats, Ints, coverage_at_risk, mcnemar, scores
@@ -39,11 +39,11 @@ class FieldFigures:
     rows: int  # tickets
     given: int  # … whose label did not abstain
     wrong: int  # … of these
-    slices: list[Slice]  # of the adapter, abstentions not counted out
+    slices: list[QualitySlice]  # of the adapter, abstentions not counted out
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
+class CardInputs:
     """What the figures stand on: agreement of two annotators a field, detection of personal data a kind."""
 
     agreement: dict[str, Agreement]
@@ -86,7 +86,7 @@ def _field_figures(
     wanted: Ints,
     kept: npt.NDArray[np.bool_],
     risk: float,
-    by_slice: list[Slice],
+    by_slice: list[QualitySlice],
 ) -> FieldFigures:
     right = adapter.argmax(1) == wanted
     everything = {**cheap, ADAPTER: adapter}
@@ -103,7 +103,7 @@ def _field_figures(
 
 
 def write_card(
-    folder: Path, domain: Domain, figures: dict[str, FieldFigures], grounds: Grounds, facts: dict[str, Any]
+    folder: Path, domain: Domain, figures: dict[str, FieldFigures], grounds: CardInputs, facts: dict[str, Any]
 ) -> None:
     """Write `card.json` and `card.md` beside the weights."""
     content = {**facts, "fields": {name: asdict(f) for name, f in figures.items()}, "grounds": asdict(grounds)}
@@ -111,7 +111,7 @@ def write_card(
     (folder / "card.md").write_text(_markdown(domain, figures, grounds, facts), encoding="utf-8")
 
 
-def _markdown(domain: Domain, figures: dict[str, FieldFigures], grounds: Grounds, facts: dict[str, Any]) -> str:
+def _markdown(domain: Domain, figures: dict[str, FieldFigures], grounds: CardInputs, facts: dict[str, Any]) -> str:
     lines = [f"# {facts['id']}: labels for {domain.title}", ""]
     lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in facts.items()]
     lines += ["", "Figures on the sealed holdout. ECE: expected calibration error, 15 bins, lower is better. p: exact"]
@@ -143,7 +143,7 @@ def _by_slice(figures: dict[str, FieldFigures]) -> list[str]:
     return [*lines, ""]
 
 
-def _grounds(grounds: Grounds) -> list[str]:
+def _grounds(grounds: CardInputs) -> list[str]:
     """Kappa a field, F2 a kind of personal data."""
     lines = ["## Agreement of two annotators", "", "| field | tickets | equal | kappa |", "| --- | --- | --- | --- |"]
     lines += [f"| {n} | {a.rows} | {a.equal:.3f} | {a.kappa:.3f} |" for n, a in grounds.agreement.items()]

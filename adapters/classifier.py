@@ -13,7 +13,7 @@ import numpy.typing as npt
 from adapters.base import Features, unit
 from adapters.calibrate import distances, idle
 from adapters.encoder import Encoder
-from adapters.model import GOLDEN, Adapter, Logits, Manifest, softmax
+from adapters.model import GOLDEN, Adapter, AdapterManifest, Logits, softmax
 from domains.spec import Domain
 
 _ALTERNATIVES = 2
@@ -96,7 +96,7 @@ class AdapterClassifier:
         return self._adapter.folder
 
     @property
-    def manifest(self) -> Manifest:
+    def manifest(self) -> AdapterManifest:
         """What the adapter is bound to."""
         return self._adapter.manifest
 

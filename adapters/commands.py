@@ -223,7 +223,7 @@ def export(
 
 
 def _card(spec: Domain, folder: Path, data: Path | None) -> None:
-    from adapters.card import Grounds, evaluate, verdict, write_card
+    from adapters.card import CardInputs, evaluate, verdict, write_card
     from adapters.classifier import AdapterClassifier
     from adapters.data import rows
     from adapters.data.personal import detection
@@ -256,7 +256,7 @@ def _card(spec: Domain, folder: Path, data: Path | None) -> None:
     marked = tickets / "personal.jsonl"
     found = detection(marked, tickets / "train.jsonl", "test", scrub) if marked.is_file() else {}
     pairs = annotator_pairs(annotated(tickets, spec.label_names))
-    grounds = Grounds(agreement(pairs, spec.label_names, spec.ordinal), found)
+    grounds = CardInputs(agreement(pairs, spec.label_names, spec.ordinal), found)
     write_card(folder, spec, figures, grounds, facts)
     for name, field in figures.items():
         console.print(f"{name}: {verdict(field)}", highlight=False)

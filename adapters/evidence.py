@@ -27,7 +27,7 @@ from torch import nn
 
 from adapters.atomic_dir import whole
 from adapters.base import Batch, Features, SentenceBase
-from adapters.data.judged import Judged
+from adapters.data.judged import JudgedSet
 from adapters.recipe import Recipe
 from adapters.trainer import save_adapter
 from domains.seal import fingerprint_of
@@ -42,7 +42,7 @@ Pair = tuple[str, str]  # a question and what surrounds it, or a text and the he
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextReading:
     """What a text looks like to the reader.
 
     `pooled` is a unit vector, (dimensions,), and `tokens` has one for each token, (tokens, WIDTH). `asking` and
@@ -77,7 +77,7 @@ class Read(NamedTuple):
     telling: torch.Tensor  # (texts, tokens)
 
 
-class Reader(nn.Module):
+class EvidenceNetwork(nn.Module):
     """The network with what turns its hidden states into a score."""
 
     def __init__(self, network: nn.Module, dimensions: int) -> None:
@@ -146,7 +146,7 @@ def tokenized(base: SentenceBase, pairs: Sequence[Pair]) -> Tokens:
     return Tokens({key: batch[key] for key in known.model_input_names}, own)
 
 
-def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> list[Reading]:
+def read(base: SentenceBase, reader: EvidenceNetwork, pairs: Sequence[Pair]) -> list[TextReading]:
     """What texts look like to a reader, each read once.
 
     Args:
@@ -156,7 +156,7 @@ def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> list[Read
     """
     reader.eval()
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
-    found: dict[int, Reading] = {}
+    found: dict[int, TextReading] = {}
     with torch.inference_mode():
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
@@ -164,11 +164,11 @@ def read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> list[Read
             parts = (part.float().cpu().numpy() for part in reader(batch))
             lengths = batch.batch["attention_mask"].sum(1).tolist()
             for i, n, pooled, tokens, asking, telling in zip(chosen, lengths, *parts, strict=True):
-                found[i] = Reading(pooled, tokens[:n], asking[:n], telling[:n])
+                found[i] = TextReading(pooled, tokens[:n], asking[:n], telling[:n])
     return [found[i] for i in range(len(pairs))]
 
 
-def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
+def logits(reader: EvidenceNetwork, asked: TextReading, texts: Sequence[bytes]) -> Features:
     """How sure a reader is that each text answers, against "nothing does" at zero: (texts,).
 
     Args:
@@ -192,7 +192,7 @@ def logits(reader: Reader, asked: Reading, texts: Sequence[bytes]) -> Features:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ReaderManifest:
     """What an evidence reader is bound to."""
 
     id: str
@@ -206,8 +206,13 @@ class Manifest:
 
 
 def save(
-    reader: Reader, base: SentenceBase, shelves: Sequence[Judged], recipe: Recipe, folder: Path, start: str = ""
-) -> Manifest:
+    reader: EvidenceNetwork,
+    base: SentenceBase,
+    shelves: Sequence[JudgedSet],
+    recipe: Recipe,
+    folder: Path,
+    start: str = "",
+) -> ReaderManifest:
     """Write PEFT's layout, the head and a manifest, whole or not at all; `start` is the reader that it started from."""
     asked = [q for shelf in shelves for q in (*shelf.questions, *shelf.train)]
     answerable = sum(bool(q.relevant) for q in asked)
@@ -215,7 +220,7 @@ def save(
         save_adapter(reader.network, base, scratch)
         save_file(reader.head(), scratch / "head.safetensors")
         digest = _digest(scratch)
-        manifest = Manifest(
+        manifest = ReaderManifest(
             id=f"evidence@{digest[:12]}",
             encoder=base.fingerprint,
             shelves={shelf.name: len(shelf.questions) + len(shelf.train) for shelf in shelves},
@@ -229,7 +234,9 @@ def save(
     return manifest
 
 
-def load(folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]) -> tuple[Manifest, Reader]:
+def load(
+    folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]
+) -> tuple[ReaderManifest, EvidenceNetwork]:
     """A reader as it was saved.
 
     Args:
@@ -241,12 +248,12 @@ def load(folder: Path, base: SentenceBase, merged: Callable[[Path], nn.Module]) 
         IntegrityError: something is missing or broken, the weights are others, or it was trained on another encoder.
     """
     manifest, head = _opened(folder, base)
-    reader = Reader(merged(folder), base.dimensions)
+    reader = EvidenceNetwork(merged(folder), base.dimensions)
     _put(reader, head, folder)
     return manifest, reader.to(base.device).eval()
 
 
-def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
+def restart(reader: EvidenceNetwork, base: SentenceBase, folder: Path) -> None:
     """Put the weights of a saved reader into one whose network has LoRA layers that are not merged.
 
     A reader of a higher rank starts with the same scores, because the added dimensions contribute nothing at first.
@@ -262,7 +269,7 @@ def restart(reader: Reader, base: SentenceBase, folder: Path) -> None:
     _put(reader, head, folder)
 
 
-def average(start: Path, trained: Path, share: float, base: SentenceBase, out: Path) -> Manifest:
+def average(start: Path, trained: Path, share: float, base: SentenceBase, out: Path) -> ReaderManifest:
     """Write the weighted average of a reader and the reader that was trained from it.
 
     Averaging the weights before and after fine-tuning generalizes better to unseen data than either (Wortsman et al.
@@ -317,23 +324,23 @@ def _widened(saved: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
     return wide
 
 
-def manifest_of(folder: Path) -> Manifest:
+def manifest_of(folder: Path) -> ReaderManifest:
     """What a saved reader is bound to.
 
     Raises:
         IntegrityError: it is missing or broken.
     """
     try:
-        return Manifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        return ReaderManifest(**json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise IntegrityError(f"{folder} is no evidence reader: {error}", _REMEDY) from None
 
 
-def _write(manifest: Manifest, folder: Path) -> None:
+def _write(manifest: ReaderManifest, folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
 
 
-def _opened(folder: Path, base: SentenceBase) -> tuple[Manifest, dict[str, torch.Tensor]]:
+def _opened(folder: Path, base: SentenceBase) -> tuple[ReaderManifest, dict[str, torch.Tensor]]:
     manifest = manifest_of(folder)
     try:
         head, found = load_file(folder / "head.safetensors"), _digest(folder)
@@ -348,7 +355,7 @@ def _opened(folder: Path, base: SentenceBase) -> tuple[Manifest, dict[str, torch
     return manifest, head
 
 
-def _put(reader: Reader, head: dict[str, torch.Tensor], folder: Path) -> None:
+def _put(reader: EvidenceNetwork, head: dict[str, torch.Tensor], folder: Path) -> None:
     there = {name: tuple(tensor.shape) for name, tensor in reader.head().items()}
     if there != {name: tuple(tensor.shape) for name, tensor in head.items()}:
         raise IntegrityError(f"{folder}: the head is of another version of this program.", _REMEDY)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from adapters.calibrate import threshold
-from adapters.data.judged import Judged
+from adapters.data.judged import JudgedSet
 from adapters.evidence_training import parted
 from adapters.readers import ScoreCalibration, Scorer, mass_of
 from domains.spec import InvalidInput
@@ -21,7 +21,7 @@ _UNANSWERABLE = 2.0
 
 def calibrate(
     scorer: Scorer,
-    shelves: Sequence[Judged],
+    shelves: Sequence[JudgedSet],
     risk: float,
     risk_unlabelled: float,
     progress: Callable[[str, float], None],

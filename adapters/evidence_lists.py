@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from adapters.data.judged import Judged
+from adapters.data.judged import JudgedSet
 from adapters.evidence_training import parted
 from adapters.readers import Scorer
 
 _LENGTH = 10  # texts of a list
 
 
-def lists(scorer: Scorer, shelf: Judged, draw: int, seed: int, kept: bool = False) -> list[dict[str, Any]]:
+def lists(scorer: Scorer, shelf: JudgedSet, draw: int, seed: int, kept: bool = False) -> list[dict[str, Any]]:
     """The best texts for drawn questions, in an order that tells nothing.
 
     Args:

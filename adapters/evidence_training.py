@@ -20,8 +20,8 @@ from torch import nn
 
 from adapters.base import Features, SentenceBase, has_bfloat16
 from adapters.checkpoint import Progressed, restore, store
-from adapters.data.judged import Asked, Judged
-from adapters.evidence import Pair, Read, Reader, late, restart, tokenized
+from adapters.data.judged import JudgedQuestion, JudgedSet
+from adapters.evidence import EvidenceNetwork, Pair, Read, late, restart, tokenized
 from adapters.recipe import Recipe
 from adapters.trainer import adapted, pace
 from domains.spec import InvalidInput
@@ -45,19 +45,19 @@ Mined = list[list[int]]  # for each question texts that are near and wrong, near
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class TrainingCorpus:
     """The texts of one organisation and the questions on them, as numbers."""
 
     name: str
     texts: list[Pair]
-    asked: list[Asked]
+    asked: list[JudgedQuestion]
     right: list[frozenset[int]]
     aside: list[frozenset[int]]  # what helps
     misleading: list[list[int]]
     home: list[list[int]]  # for each question the texts of the documents that it is about
 
     @classmethod
-    def of(cls, data: Judged, asked: Sequence[Asked]) -> Shelf:
+    def of(cls, data: JudgedSet, asked: Sequence[JudgedQuestion]) -> TrainingCorpus:
         """Number the texts."""
         number = {text.id: i for i, text in enumerate(data.texts)}
         rooms: dict[str, list[int]] = {}
@@ -86,12 +86,12 @@ class Shelf:
 class Step:
     """Some questions of a shelf, and the candidates among which each looks for what it wants."""
 
-    shelf: Shelf
+    shelf: TrainingCorpus
     chosen: list[int]
     candidates: list[int]
 
 
-def parted(data: Judged) -> tuple[list[Asked], list[Asked]]:
+def parted(data: JudgedSet) -> tuple[list[JudgedQuestion], list[JudgedQuestion]]:
     """The questions to learn from, and the tenth that is kept to calibrate with; by their names, so always the same."""
     asked = [*data.questions, *data.train]
     kept = [zlib.crc32(question.id.encode()) % _KEPT == 0 for question in asked]
@@ -101,13 +101,13 @@ def parted(data: Judged) -> tuple[list[Asked], list[Asked]]:
 
 def train(
     base: SentenceBase,
-    shelves: Sequence[Judged],
+    shelves: Sequence[JudgedSet],
     recipe: Recipe,
     progress: Progress,
     checkpoint: Path | None = None,
     start: Path | None = None,
     records: Sequence[str] = (),
-) -> Reader:
+) -> EvidenceNetwork:
     """Learn from all shelves together which texts answer the questions on them.
 
     Args:
@@ -128,7 +128,7 @@ def train(
     if sum(bool(q.relevant) for data in shelves for q in parted(data)[0]) < 2:
         raise InvalidInput("Hardly any question has an answer.", "Give some hundred.")
     torch.manual_seed(recipe.seed)
-    learning = _Learning(base, recipe, [Shelf.of(data, parted(data)[0]) for data in shelves], start, records)
+    learning = _Learning(base, recipe, [TrainingCorpus.of(data, parted(data)[0]) for data in shelves], start, records)
     trained: dict[str, torch.Tensor] = {name: p for name, p in learning.reader.named_parameters() if p.requires_grad}
     at = Progressed.fresh(trained)
     of = f"{base.fingerprint} {_sum_of(shelves)} {start} {asdict(recipe)}"
@@ -149,12 +149,12 @@ class _Learning:
         self,
         base: SentenceBase,
         recipe: Recipe,
-        shelves: Sequence[Shelf],
+        shelves: Sequence[TrainingCorpus],
         start: Path | None,
         records: Sequence[str],
     ) -> None:
         self.base, self.recipe, self.shelves, self.records = base, recipe, shelves, records
-        self.reader = Reader(adapted(base.network, recipe), base.dimensions).to(base.device)
+        self.reader = EvidenceNetwork(adapted(base.network, recipe), base.dimensions).to(base.device)
         if start:
             restart(self.reader, base, start)
         heads, mix = [*self.reader.project.parameters(), *self.reader.weigh.parameters()], [self.reader.mix]
@@ -203,14 +203,14 @@ class _Learning:
         wanted = [[c in shelf.right[i] for c in step.candidates] + [not shelf.right[i]] for i in step.chosen]
         return contrast(listed, torch.tensor(wanted, device=device))
 
-    def _nearest(self, shelf: Shelf, draw: np.random.Generator) -> Numbers:
+    def _nearest(self, shelf: TrainingCorpus, draw: np.random.Generator) -> Numbers:
         """The texts near each question by what is known so far; of very many texts some are drawn."""
         among = np.sort(draw.permutation(len(shelf.texts))[:_MINED_AMONG])
         return ranked(self.base, self.reader, shelf, _LOOKED_AT, among)[0]
 
 
 def ranked(
-    base: SentenceBase, reader: Reader, shelf: Shelf, most: int, among: Numbers | None = None
+    base: SentenceBase, reader: EvidenceNetwork, shelf: TrainingCorpus, most: int, among: Numbers | None = None
 ) -> tuple[Numbers, Features]:
     """The best texts for each question, best first, and their logits: both (questions, most or all texts).
 
@@ -251,7 +251,7 @@ def contrast(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return (torch.logsumexp(scores, dim=1) - right).mean()
 
 
-def _steps(shelf: Shelf, mined: Mined, size: int, draw: np.random.Generator) -> Iterator[Step]:
+def _steps(shelf: TrainingCorpus, mined: Mined, size: int, draw: np.random.Generator) -> Iterator[Step]:
     """The questions of a shelf in lists: those on one document stand together, documents in any order."""
     order = draw.permutation(len(shelf.asked))
     place = {group: i for i, group in enumerate(dict.fromkeys(shelf.asked[i].group for i in order))}
@@ -273,7 +273,7 @@ def _half(base: SentenceBase) -> torch.autocast:
     return torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device))
 
 
-def _read(base: SentenceBase, reader: Reader, pairs: Sequence[Pair]) -> Read:
+def _read(base: SentenceBase, reader: EvidenceNetwork, pairs: Sequence[Pair]) -> Read:
     """All pairs through the network, those of like length together; padded to the longest again."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     parts: list[Read] = []
@@ -289,7 +289,7 @@ def _pad(tensor: torch.Tensor, length: int) -> torch.Tensor:
     return nn.functional.pad(tensor, (0, 0, 0, length - tensor.shape[1]))
 
 
-def _as_sent(question: Asked, records: Sequence[str], draw: np.random.Generator) -> Pair:
+def _as_sent(question: JudgedQuestion, records: Sequence[str], draw: np.random.Generator) -> Pair:
     """A question as somebody might send it: now and then misspelt, with a customer record, or with nothing around."""
     text, around = question.text, question.surroundings
     if not question.misleads:
@@ -315,7 +315,7 @@ def _misspelt(text: str, draw: np.random.Generator) -> str:
     return " ".join(words)
 
 
-def _sum_of(shelves: Sequence[Judged]) -> int:
+def _sum_of(shelves: Sequence[JudgedSet]) -> int:
     """A checksum over all that is learnt from."""
     found = 0
     for shelf in shelves:

@@ -42,7 +42,7 @@ Progress = Callable[[str, float], None]  # what is being done, share done 0..1
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class TrainingMessage:
     """A message, and where the pieces of each kind are that somebody looked for."""
 
     id: str
@@ -60,7 +60,7 @@ class Quality:
     whole: float  # share of messages in which each piece is found and nothing else
 
 
-def read_messages(path: Path) -> list[Message]:
+def read_messages(path: Path) -> list[TrainingMessage]:
     """The messages of a file.
 
     Raises:
@@ -69,7 +69,7 @@ def read_messages(path: Path) -> list[Message]:
     found = []
     for row in json_lines(path, ("id", "body")):
         marks = {kind: _found(row, row[name], path) for kind, name in _FIELDS.items() if name in row}
-        found.append(Message(row["id"], row["body"], marks))
+        found.append(TrainingMessage(row["id"], row["body"], marks))
     return found
 
 
@@ -83,7 +83,7 @@ def _found(row: dict[str, Any], pieces: Sequence[str], path: Path) -> tuple[Span
     return tuple(spans)
 
 
-def split(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
+def split(messages: Sequence[TrainingMessage]) -> tuple[list[TrainingMessage], list[TrainingMessage]]:
     """The messages to learn from, and those that are kept to measure with; by their names, so always the same."""
     kept = [zlib.crc32(message.id.encode()) % _HELD_OUT == 0 for message in messages]
     return (
@@ -92,7 +92,7 @@ def split(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
     )
 
 
-def train(base: SentenceBase, messages: Sequence[Message], recipe: Recipe, progress: Progress) -> Tagger:
+def train(base: SentenceBase, messages: Sequence[TrainingMessage], recipe: Recipe, progress: Progress) -> Tagger:
     """Learn where the pieces of each kind begin and end.
 
     Args:
@@ -128,7 +128,7 @@ def train(base: SentenceBase, messages: Sequence[Message], recipe: Recipe, progr
     return tagger
 
 
-def measure(find: Callable[[str], Marks], messages: Sequence[Message], kind: str) -> Quality:
+def measure(find: Callable[[str], Marks], messages: Sequence[TrainingMessage], kind: str) -> Quality:
     """How well pieces of a kind are found in messages that nothing was learnt from."""
     right = wanted = given = whole = 0
     looked_at = [message for message in messages if kind in message.marks]
@@ -150,14 +150,14 @@ def _same(one: Span, other: Span) -> bool:
     return shared * 2 >= max(one[1], other[1]) - min(one[0], other[0])
 
 
-def _as_typed(message: Message, draw: np.random.Generator) -> Message:
+def _as_typed(message: TrainingMessage, draw: np.random.Generator) -> TrainingMessage:
     """Now and then a message without its question marks or without capitals: the words must do."""
     body = message.body.replace("?", " ") if draw.random() < _UNMARKED else message.body
     lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in body)  # as long as it was
     return replace(message, body=lower if draw.random() < _LOWER_CASE else body)
 
 
-def _loss(base: SentenceBase, tagger: Tagger, batch: Sequence[Message]) -> torch.Tensor:
+def _loss(base: SentenceBase, tagger: Tagger, batch: Sequence[TrainingMessage]) -> torch.Tensor:
     read = windows(base, [message.body for message in batch])
     tags = [_tags(batch[text], offsets) for text, offsets in zip(read.text, read.offsets, strict=True)]
     half = torch.autocast(base.device.type, dtype=torch.bfloat16, enabled=has_bfloat16(base.device))
@@ -167,7 +167,7 @@ def _loss(base: SentenceBase, tagger: Tagger, batch: Sequence[Message]) -> torch
     return nn.functional.cross_entropy(logits.flatten(0, 2), wanted.flatten(), ignore_index=_NOT_A_TAG)
 
 
-def _transitions(base: SentenceBase, messages: Sequence[Message]) -> torch.Tensor:
+def _transitions(base: SentenceBase, messages: Sequence[TrainingMessage]) -> torch.Tensor:
     """For each kind the log-probability of a tag (column) after another, (kinds, 3, 3).
 
     A piece that nothing begins is impossible.
@@ -183,7 +183,7 @@ def _transitions(base: SentenceBase, messages: Sequence[Message]) -> torch.Tenso
     return (counts / counts.sum(2, keepdim=True)).log()
 
 
-def _tags(message: Message, offsets: np.ndarray) -> Tags:
+def _tags(message: TrainingMessage, offsets: np.ndarray) -> Tags:
     """The tag of each token of a window for each kind: (tokens, kinds)."""
     tags = np.full((len(offsets), len(KINDS)), _NOT_A_TAG)
     for n, kind in enumerate(KINDS):

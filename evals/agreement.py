@@ -26,7 +26,7 @@ from evals.score import Marks, Quote, Said, mark
 WORDED = "worded"
 
 
-class Reading(BaseModel):
+class ReplyReading(BaseModel):
     """What somebody said who read the reply; None where the case does not ask for the thing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,11 +56,11 @@ class JudgedReply(BaseModel):
     quotes: tuple[tuple[str, str], ...]
     uncited: int = 0
     dates: tuple[str, ...] = ()
-    read: Reading
+    read: ReplyReading
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class ScorerAgreement:
     """How far scorer and reader agree in one mark: share of equal ones, 0..1, and Cohen's kappa (1960), -1..1."""
 
     replies: str
@@ -70,7 +70,7 @@ class Agreement:
     kappa: float
 
 
-_MARKS: Mapping[str, tuple[Callable[[Reading], bool | None], Callable[[Marks], bool | None]]] = {
+_MARKS: Mapping[str, tuple[Callable[[ReplyReading], bool | None], Callable[[Marks], bool | None]]] = {
     "every value stated": (lambda r: r.stated, lambda m: m.facts_complete),
     "a forbidden value": (lambda r: r.forbidden, lambda m: not m.forbidden_absent),
     "a fact where none answers": (
@@ -91,7 +91,7 @@ def load_judged(domain: Domain) -> tuple[JudgedReply, ...]:
     return tuple(records(domain.folder / "cases" / "judged-replies.jsonl", JudgedReply, "evals/agreement.py"))
 
 
-def agreement(domain: Domain, judged: Sequence[JudgedReply]) -> tuple[Agreement, ...]:
+def agreement(domain: Domain, judged: Sequence[JudgedReply]) -> tuple[ScorerAgreement, ...]:
     """Mark every judged reply, and compare: arms' replies apart from those that were worded to be hard.
 
     Raises:
@@ -123,7 +123,7 @@ def _marked(reply: JudgedReply, case: Case, folder: Path) -> Marks:
     return mark(case, said, lambda doc, version: True, same(folder))
 
 
-def _compared(replies: str, figure: str, read: Sequence[bool], marked: Sequence[bool]) -> Agreement:
+def _compared(replies: str, figure: str, read: Sequence[bool], marked: Sequence[bool]) -> ScorerAgreement:
     equal = sum(a == b for a, b in zip(read, marked, strict=True)) / len(read)
     kappa = 1.0 if len({*read, *marked}) == 1 else float(cohen_kappa_score(read, marked))
-    return Agreement(replies, figure, len(read), equal, kappa)
+    return ScorerAgreement(replies, figure, len(read), equal, kappa)

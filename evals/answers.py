@@ -35,7 +35,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ArmAnswer:
     """The answer of one arm to one case."""
 
     key: str
@@ -56,10 +56,10 @@ class Answered:
     usage: Usage
 
 
-_READ = TypeAdapter(Answered)
+_READ = TypeAdapter(ArmAnswer)
 
 
-class Answers:
+class AnswerStore:
     """A file of answers, one JSON line each."""
 
     def __init__(self, path: Path) -> None:
@@ -68,11 +68,11 @@ class Answers:
         rows = (_READ.validate_python(row) for _, row in lines(path)) if path.is_file() else ()
         self._known = {row.key: row for row in rows}
 
-    def get(self, key: str) -> Answered | None:
+    def get(self, key: str) -> ArmAnswer | None:
         """The answer of that key, if it is there."""
         return self._known.get(key)
 
-    def keep(self, row: Answered) -> None:
+    def keep(self, row: ArmAnswer) -> None:
         """Add an answer; it is on disk when this returns."""
         with self._path.open("ab") as file:
             file.write(_READ.dump_json(row) + b"\n")

@@ -12,7 +12,7 @@ from adapters import baselines
 from service.route import Mode
 
 
-class Labels(StrEnum):
+class LabelSource(StrEnum):
     """Where labels come from."""
 
     NONE = "none"
@@ -26,7 +26,7 @@ class Labels(StrEnum):
     ORACLE = "oracle"
 
 
-class Answers(StrEnum):
+class AnswerSource(StrEnum):
     """Where answers come from."""
 
     NONE = "none"
@@ -51,21 +51,21 @@ class Arm:
 
     name: str
     group: Group
-    labels: Labels
-    answers: Answers
+    labels: LabelSource
+    answers: AnswerSource
     about: str
 
     @property
     def mode(self) -> Mode:
         """What the service is asked for."""
-        if self.labels is Labels.NONE:
+        if self.labels is LabelSource.NONE:
             return "rag"
-        return "tuned" if self.answers in (Answers.NONE, Answers.ALONE) else "hybrid"
+        return "tuned" if self.answers in (AnswerSource.NONE, AnswerSource.ALONE) else "hybrid"
 
     @property
     def asks_chat(self) -> bool:
         """Does it need a chat model?"""
-        return self.labels is Labels.PROMPT or self.answers in (Answers.CHAT, Answers.ALONE)
+        return self.labels is LabelSource.PROMPT or self.answers in (AnswerSource.CHAT, AnswerSource.ALONE)
 
     def differs_from(self, other: Arm) -> tuple[str, ...]:
         """In what: `labels`, `answers`, both or nothing."""
@@ -77,22 +77,56 @@ HYBRID_CHAT, RAG_CHAT, ALONE = "hybrid, chat", "rag, chat", "chat model alone"
 WORDS, ORACLE_LABELS, ORACLE_EVIDENCE = "TF-IDF labels", "oracle labels", "oracle evidence"
 
 ARMS = (
-    Arm(HYBRID, Group.MODE, Labels.ADAPTER, Answers.EXTRACTIVE, "Adapter for labels, quotations for facts."),
-    Arm(RAG, Group.MODE, Labels.NONE, Answers.EXTRACTIVE, "Quotations for facts, no labels."),
-    Arm(TUNED, Group.MODE, Labels.ADAPTER, Answers.NONE, "Adapter for labels, no facts."),
-    Arm(PROMPT, Group.MODE, Labels.PROMPT, Answers.NONE, "Labels by a prompt with three labelled tickets, no facts."),
-    Arm(HYBRID_CHAT, Group.MODE, Labels.ADAPTER, Answers.CHAT, "Hybrid, worded by the chat model."),
-    Arm(RAG_CHAT, Group.MODE, Labels.NONE, Answers.CHAT, "RAG, worded by the chat model."),
-    Arm("majority labels", Group.LABELS, Labels.MAJORITY, Answers.EXTRACTIVE, "Always the most frequent label."),
-    Arm("zero-shot labels", Group.LABELS, Labels.ZERO_SHOT, Answers.EXTRACTIVE, "The label whose description is near."),
-    Arm(WORDS, Group.LABELS, Labels.WORDS, Answers.EXTRACTIVE, "Hybrid with a logistic regression on words."),
-    Arm("kNN labels", Group.LABELS, Labels.NEAREST, Answers.EXTRACTIVE, "Labels of the nearest tickets."),
-    Arm("linear probe labels", Group.LABELS, Labels.PROBE, Answers.EXTRACTIVE, "A regression on the frozen encoder."),
-    Arm("prompted labels", Group.LABELS, Labels.PROMPT, Answers.EXTRACTIVE, "Hybrid with labels by a prompt."),
-    Arm(ALONE, Group.ANSWERS, Labels.ADAPTER, Answers.ALONE, "The chat model answers without passages."),
-    Arm(ORACLE_LABELS, Group.BOUND, Labels.ORACLE, Answers.EXTRACTIVE, "Hybrid if every label were right."),
-    Arm(ORACLE_EVIDENCE, Group.BOUND, Labels.ADAPTER, Answers.ORACLE, "Hybrid if the right sentences were found."),
-    Arm("oracle labels and evidence", Group.BOUND, Labels.ORACLE, Answers.ORACLE, "Hybrid if both were right."),
+    Arm(HYBRID, Group.MODE, LabelSource.ADAPTER, AnswerSource.EXTRACTIVE, "Adapter for labels, quotations for facts."),
+    Arm(RAG, Group.MODE, LabelSource.NONE, AnswerSource.EXTRACTIVE, "Quotations for facts, no labels."),
+    Arm(TUNED, Group.MODE, LabelSource.ADAPTER, AnswerSource.NONE, "Adapter for labels, no facts."),
+    Arm(
+        PROMPT,
+        Group.MODE,
+        LabelSource.PROMPT,
+        AnswerSource.NONE,
+        "Labels by a prompt with three labelled tickets, no facts.",
+    ),
+    Arm(HYBRID_CHAT, Group.MODE, LabelSource.ADAPTER, AnswerSource.CHAT, "Hybrid, worded by the chat model."),
+    Arm(RAG_CHAT, Group.MODE, LabelSource.NONE, AnswerSource.CHAT, "RAG, worded by the chat model."),
+    Arm(
+        "majority labels",
+        Group.LABELS,
+        LabelSource.MAJORITY,
+        AnswerSource.EXTRACTIVE,
+        "Always the most frequent label.",
+    ),
+    Arm(
+        "zero-shot labels",
+        Group.LABELS,
+        LabelSource.ZERO_SHOT,
+        AnswerSource.EXTRACTIVE,
+        "The label whose description is near.",
+    ),
+    Arm(WORDS, Group.LABELS, LabelSource.WORDS, AnswerSource.EXTRACTIVE, "Hybrid with a logistic regression on words."),
+    Arm("kNN labels", Group.LABELS, LabelSource.NEAREST, AnswerSource.EXTRACTIVE, "Labels of the nearest tickets."),
+    Arm(
+        "linear probe labels",
+        Group.LABELS,
+        LabelSource.PROBE,
+        AnswerSource.EXTRACTIVE,
+        "A regression on the frozen encoder.",
+    ),
+    Arm(
+        "prompted labels", Group.LABELS, LabelSource.PROMPT, AnswerSource.EXTRACTIVE, "Hybrid with labels by a prompt."
+    ),
+    Arm(ALONE, Group.ANSWERS, LabelSource.ADAPTER, AnswerSource.ALONE, "The chat model answers without passages."),
+    Arm(ORACLE_LABELS, Group.BOUND, LabelSource.ORACLE, AnswerSource.EXTRACTIVE, "Hybrid if every label were right."),
+    Arm(
+        ORACLE_EVIDENCE,
+        Group.BOUND,
+        LabelSource.ADAPTER,
+        AnswerSource.ORACLE,
+        "Hybrid if the right sentences were found.",
+    ),
+    Arm(
+        "oracle labels and evidence", Group.BOUND, LabelSource.ORACLE, AnswerSource.ORACLE, "Hybrid if both were right."
+    ),
 )
 
 # Who is compared with whom; the two of a pair differ in their labels or in their answers, never in both.

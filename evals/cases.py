@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from adapters.data.rows import lines
 from domains.seal import open_sealed, refuse_sealed
-from domains.spec import Domain, InvalidInput, first_fault
+from domains.spec import Domain, Frozen, InvalidInput, first_fault
 from service.reply import TicketIn
 from service.route import Action
 
@@ -41,18 +41,14 @@ def is_sealed(which: str) -> bool:
     return which.endswith("sealed")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Fact(_Frozen):
+class ExpectedFact(Frozen):
     """Values that the text must hold, cited from one of `docs`."""
 
     docs: Annotated[tuple[str, ...], Field(min_length=1)]
     values: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class Expected(_Frozen):
+class Expected(Frozen):
     """What a right reply holds. `actions`: any one is right.
 
     `open`: words of the ticket's own questions that nothing answers; the text must say, behind everything that it
@@ -61,12 +57,12 @@ class Expected(_Frozen):
 
     actions: Annotated[tuple[Action, ...], Field(min_length=1)]
     labels: dict[str, str] = {}
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[ExpectedFact, ...] = ()
     forbidden: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
 
 
-class Case(_Frozen):
+class Case(Frozen):
     """One eval case."""
 
     id: str

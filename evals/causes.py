@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evals.answers import Answered
+from evals.answers import ArmAnswer
 from evals.cases import Case
 
 Cause = Literal["label", "retrieval", "sufficiency", "selection", "composition", "verify", "overreach"]
 
 
-def cause(case: Case, row: Answered) -> Cause | None:
+def cause(case: Case, row: ArmAnswer) -> Cause | None:
     """The likely cause, None where the answer is useful.
 
     - verify: a draft was stopped.
@@ -32,7 +32,7 @@ def cause(case: Case, row: Answered) -> Cause | None:
     return _of_the_facts(wanted, row, cited)
 
 
-def _of_the_facts(wanted: set[str], row: Answered, cited: set[str]) -> Cause:
+def _of_the_facts(wanted: set[str], row: ArmAnswer, cited: set[str]) -> Cause:
     if not wanted & set(row.found):
         return "retrieval"
     if not cited:

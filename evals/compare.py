@@ -9,9 +9,8 @@ from pathlib import Path
 
 from domains.spec import Unavailable
 from evals import closed_book
-from evals.answers import Answered, Answers, Usage, bound_to, key
-from evals.arms import Answers as Source
-from evals.arms import Arm
+from evals.answers import AnswerStore, ArmAnswer, Usage, bound_to, key
+from evals.arms import AnswerSource, Arm
 from evals.cases import Case, same
 from evals.llm_cache import Recorded
 from evals.pipelines import Pipelines, request_for
@@ -35,9 +34,9 @@ class Comparison:
 
     pipelines: Pipelines
     recorded: Recorded | None
-    answers: Answers
+    answers: AnswerStore
 
-    def run(self, arms: Sequence[Arm], cases: Sequence[Case], track: Track) -> list[Answered]:
+    def run(self, arms: Sequence[Arm], cases: Sequence[Case], track: Track) -> list[ArmAnswer]:
         """All answers, arm by arm; those that are known are not asked for again.
 
         Raises:
@@ -47,21 +46,25 @@ class Comparison:
         wanted = [(arm, case) for arm in arms for case in cases]
         return [self._known(arm, case, bound) for arm, case in track(wanted)]
 
-    def _known(self, arm: Arm, case: Case, bound: str) -> Answered:
+    def _known(self, arm: Arm, case: Case, bound: str) -> ArmAnswer:
         name = key(case, arm, bound)
         if (row := self.answers.get(name)) is None:
-            row = self._from_memory(name, arm, case) if arm.answers is Source.ALONE else self._answer(name, arm, case)
+            row = (
+                self._from_memory(name, arm, case)
+                if arm.answers is AnswerSource.ALONE
+                else self._answer(name, arm, case)
+            )
             self.answers.keep(row)
         return row
 
-    def _answer(self, name: str, arm: Arm, case: Case) -> Answered:
+    def _answer(self, name: str, arm: Arm, case: Case) -> ArmAnswer:
         begun, busy = time.perf_counter(), time.process_time()
         result, failed = self.pipelines.answer(arm, case)
         return _row(name, arm, result, failed, self._usage(time.perf_counter() - begun, time.process_time() - busy))
 
-    def _from_memory(self, name: str, arm: Arm, case: Case) -> Answered:
+    def _from_memory(self, name: str, arm: Arm, case: Case) -> ArmAnswer:
         """The chat model alone: what it says is marked as it came, and would not leave, since it cites nothing."""
-        row = self._answer(name, replace(arm, answers=Source.NONE), case)
+        row = self._answer(name, replace(arm, answers=AnswerSource.NONE), case)
         chat, services = self.pipelines.chat, self.pipelines.services
         assert chat is not None
         ticket, failed = received(request_for(arm, case).as_ticket(), services.pipeline.scrub).ticket.model_text, 0
@@ -110,15 +113,15 @@ class Comparison:
         )
 
 
-def opened(path: Path) -> Answers:
+def opened(path: Path) -> AnswerStore:
     """The answers kept in a folder."""
     path.mkdir(parents=True, exist_ok=True)
-    return Answers(path / "answers.jsonl")
+    return AnswerStore(path / "answers.jsonl")
 
 
-def _row(name: str, arm: Arm, result: Result, failed: int, usage: Usage) -> Answered:
+def _row(name: str, arm: Arm, result: Result, failed: int, usage: Usage) -> ArmAnswer:
     reply = result.reply
-    return Answered(
+    return ArmAnswer(
         key=name,
         arm=arm.name,
         case=result.case.id,

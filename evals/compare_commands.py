@@ -21,7 +21,7 @@ from evals.result_table import measured
 
 if TYPE_CHECKING:
     from domains.spec import Domain
-    from evals.experiment import Plan
+    from evals.experiment import ComparisonPlan
     from service.cli.protocol import Desk
 
 app = typer.Typer()
@@ -66,7 +66,7 @@ def compare(
     """
     from evals import cost, pages
     from evals.cases import load
-    from evals.experiment import Plan, arms_of, experiment, sample
+    from evals.experiment import ComparisonPlan, arms_of, experiment, sample
     from evals.llm_cache import recorded, replayed
     from service.settings import Settings
 
@@ -75,7 +75,7 @@ def compare(
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
     arms, wanted = arms_of(modes, ablations, kept is not None), sample(load(spec, cases), limit, seed)
-    plan = Plan(spec, cases, wanted, arms, settings, kept, bill, judge, out)
+    plan = ComparisonPlan(spec, cases, wanted, arms, settings, kept, bill, judge, out)
     for line in plan.missing:
         Console(stderr=True).print(line, highlight=False)
     if estimate:
@@ -293,7 +293,7 @@ def _json_of(run: Path) -> Path:
     return run / "report.json" if run.is_dir() else run
 
 
-def _tell_estimate(plan: Plan, as_json: bool) -> None:
+def _tell_estimate(plan: ComparisonPlan, as_json: bool) -> None:
     from evals.consistency import load
     from evals.estimate import estimate
     from evals.experiment import DRAWN, PARAPHRASED

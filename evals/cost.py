@@ -13,14 +13,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domains.spec import InvalidInput, first_fault
-from evals.answers import Answered
-from evals.arms import Arm, Labels
+from evals.answers import ArmAnswer
+from evals.arms import Arm, LabelSource
 
 PRICES = Path(__file__).parent / "prices.yaml"
 _THOUSAND = 1000
 _DAYS_A_MONTH = 365 / 12
 _FELT = 0.01  # share of an amount that a price has to change to be listed
-_LEARNT = (Labels.WORDS, Labels.NEAREST, Labels.PROBE, Labels.MAJORITY, Labels.PROMPT)
+_LEARNT = (LabelSource.WORDS, LabelSource.NEAREST, LabelSource.PROBE, LabelSource.MAJORITY, LabelSource.PROMPT)
 
 
 class Prices(BaseModel):
@@ -88,7 +88,7 @@ def load(path: Path) -> Prices:
         ) from None
 
 
-def cost(arm: Arm, rows: Sequence[Answered], prices: Prices, labelled: int, cases: int) -> Cost:
+def cost(arm: Arm, rows: Sequence[ArmAnswer], prices: Prices, labelled: int, cases: int) -> Cost:
     """What an arm costs by what its answers took.
 
     Args:
@@ -114,7 +114,7 @@ def cost(arm: Arm, rows: Sequence[Answered], prices: Prices, labelled: int, case
 
 
 def swings(
-    arms: Mapping[str, tuple[Arm, Sequence[Answered]]], prices: Prices, labelled: int, cases: int
+    arms: Mapping[str, tuple[Arm, Sequence[ArmAnswer]]], prices: Prices, labelled: int, cases: int
 ) -> Iterator[Swing]:
     """What a thousand tickets cost at half and at twice of each price; see `cost`.
 
@@ -144,7 +144,7 @@ def break_even(ours: Cost, theirs: Cost) -> float | None:
 def _fixed(arm: Arm, prices: Prices, labelled: int, cases: int) -> float:
     """Labels are paid by whatever learns from them, training and its gate by the adapter alone."""
     people = cases * prices.minutes_a_case
-    if arm.labels is Labels.ADAPTER or arm.labels in _LEARNT:
+    if arm.labels is LabelSource.ADAPTER or arm.labels in _LEARNT:
         people += labelled * prices.minutes_a_label
-    machines = prices.training_cpu_hours if arm.labels is Labels.ADAPTER else 0.0
+    machines = prices.training_cpu_hours if arm.labels is LabelSource.ADAPTER else 0.0
     return people / 60 * prices.person_hour + (machines + prices.evaluation_cpu_hours) * prices.cpu_core_hour

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from domains.spec import Domain, InvalidInput
+from domains.spec import Domain, Frozen, InvalidInput
 from evals.cases import records
 from evals.score import Said, holds
 from evals.synthetic_notices import Notice, Notices
@@ -37,11 +37,7 @@ _MOST_RECORDS = 3  # customers a date
 _EARLIER = timedelta(days=30)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Value(_Frozen):
+class Value(Frozen):
     """What a fact is from a day on, until another (exclusive), in some circumstances."""
 
     since: date = Field(alias="from")
@@ -54,7 +50,7 @@ class Value(_Frozen):
         return self.since <= day and (self.until is None or day < self.until)
 
 
-class Fact(_Frozen):
+class TimedFact(Frozen):
     """One thing that documents state, with all its values."""
 
     id: str
@@ -64,7 +60,7 @@ class Fact(_Frozen):
     values: tuple[Value, ...]
 
 
-class Asking(_Frozen):
+class Asking(Frozen):
     """A ticket that asks for one fact; `says`: the slots that its own words name."""
 
     id: str
@@ -80,7 +76,7 @@ class Counterfactual:
     """A ticket somewhere: `right` is to be stated (None: nothing is), `wrong` is not."""
 
     ticket: Asking
-    fact: Fact
+    fact: TimedFact
     kind: Kind
     as_of: date
     audience: str
@@ -136,14 +132,14 @@ class AtDesk:
             return Said("handoff", "", (), 0, {})
 
 
-def load(domain: Domain) -> tuple[dict[str, Fact], tuple[Asking, ...]]:
+def load(domain: Domain) -> tuple[dict[str, TimedFact], tuple[Asking, ...]]:
     """Facts by their id, and tickets.
 
     Raises:
         InvalidInput: a file is missing, a line is wrong, or a ticket asks for no fact that is there.
     """
     folder = domain.folder / "counterfactuals"
-    facts = {fact.id: fact for fact in records(folder / "facts.jsonl", Fact, "evals/counterfactuals.py")}
+    facts = {fact.id: fact for fact in records(folder / "facts.jsonl", TimedFact, "evals/counterfactuals.py")}
     tickets = tuple(records(folder / "tickets.jsonl", Asking, "evals/counterfactuals.py"))
     for ticket in tickets:
         if ticket.fact not in facts:
@@ -160,7 +156,7 @@ def counterfactuals(domain: Domain, limit: int | None = None) -> list[Counterfac
     facts, tickets = load(domain)
     notices = Notices(domain, TODAY)
 
-    def notice_of(fact: Fact, value: Value) -> Notice | None:
+    def notice_of(fact: TimedFact, value: Value) -> Notice | None:
         return notices.against(fact.id, fact.docs, value.value, value.when, fact.audience)
 
     chosen = tickets if limit is None else tickets[:: max(1, len(tickets) // limit)][:limit]
@@ -168,7 +164,7 @@ def counterfactuals(domain: Domain, limit: int | None = None) -> list[Counterfac
 
 
 def variants_of(
-    ticket: Asking, fact: Fact, outsider: str | None, notice_of: Callable[[Fact, Value], Notice | None]
+    ticket: Asking, fact: TimedFact, outsider: str | None, notice_of: Callable[[TimedFact, Value], Notice | None]
 ) -> Iterator[Counterfactual]:
     """All variants of a ticket.
 
@@ -229,12 +225,12 @@ def asked_of(
         yield variant, system.ask(variant)
 
 
-def _outsider(domain: Domain, fact: Fact) -> str | None:
+def _outsider(domain: Domain, fact: TimedFact) -> str | None:
     """An audience that may not read a fact, if there is one."""
     return next((name for name in domain.audiences if fact.audience not in domain.readable_by([name])), None)
 
 
-def _known(ticket: Asking, fact: Fact, kind: Kind, day: date, value: Value) -> Counterfactual:
+def _known(ticket: Asking, fact: TimedFact, kind: Kind, day: date, value: Value) -> Counterfactual:
     """A variant in which the fact is known: wrong is what it was or will be for the same customer."""
     customer = {**value.when, **ticket.says}
     other = {v.value for v in fact.values if v.when == value.when and not v.holds_on(day)}
@@ -243,7 +239,7 @@ def _known(ticket: Asking, fact: Fact, kind: Kind, day: date, value: Value) -> C
     )
 
 
-def _within(start: date, fact: Fact) -> date:
+def _within(start: date, fact: TimedFact) -> date:
     """A day inside the time that begins then: its middle, or a month on where it has no end."""
     ends = sorted(d for v in fact.values for d in (v.since, v.until) if d and d > start)
     return start + ((ends[0] - start) / 2 if ends else _EARLIER)

@@ -8,7 +8,7 @@ from statistics import mean
 
 from adapters.prompted import taxonomy
 from domains.spec import Domain
-from evals.arms import Answers, Arm, Labels
+from evals.arms import AnswerSource, Arm, LabelSource
 from evals.cases import Case
 from evals.cost import Prices
 from evals.prompting import BUDGET
@@ -50,11 +50,11 @@ def estimate(
     labelled, answered, alone = 0.0, 0.0, 0.0
     if any(arm.asks_chat for arm in arms):
         labelled, answered = tried * BUDGET, tried * BUDGET * _ANSWERED
-    if any(arm.labels is Labels.PROMPT for arm in arms):
+    if any(arm.labels is LabelSource.PROMPT for arm in arms):
         labelled += len(cases) + paraphrased * _VARIANTS
-    if any(arm.answers is Answers.CHAT for arm in arms):
+    if any(arm.answers is AnswerSource.CHAT for arm in arms):
         answered += len(cases) * _ANSWERED
-    if any(arm.answers is Answers.ALONE for arm in arms):
+    if any(arm.answers is AnswerSource.ALONE for arm in arms):
         alone = len(cases)
     told = round(labelled * label_in + answered * answer_in + alone * (ticket + 400) / _LETTERS)
     back = round(labelled * _LABEL * len(domain.fields) + (answered + alone) * _ANSWER)

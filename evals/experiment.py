@@ -16,14 +16,14 @@ from adapters.structured import Structured
 from domains.seal import openings
 from domains.spec import Domain, InvalidInput
 from evals import consistency, freshness, inspect_log, prompting
-from evals.answers import Answered
-from evals.arms import ARMS, HYBRID, RAG, Arm, Group, Labels
+from evals.answers import ArmAnswer
+from evals.arms import ARMS, HYBRID, RAG, Arm, Group, LabelSource
 from evals.cases import Case, is_sealed, load
 from evals.compare import Comparison, opened
 from evals.consistency import Consistent
 from evals.cost import Prices
 from evals.freshness import Fresh
-from evals.judge import Judged, judged
+from evals.judge import JudgeSummary, judged
 from evals.llm_cache import Recorded
 from evals.pipelines import Pipelines
 from evals.progress import shown
@@ -39,7 +39,7 @@ _WEAK = ("local:",)  # what runs on a laptop beside everything else is too small
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ComparisonPlan:
     """What is compared.
 
     `name`: of the cases, `dev`, `sealed` or a file. `chat`: None where no arm asks a chat model. `judge`: ask it for a
@@ -101,7 +101,7 @@ def sample(cases: Sequence[Case], limit: int | None, seed: int = 0) -> tuple[Cas
     return tuple(cases[i] for i in sorted(ranked[int((n + 0.5) * step)] for n in range(limit)))
 
 
-def experiment(plan: Plan) -> Report:
+def experiment(plan: ComparisonPlan) -> Report:
     """Answer, then measure what needs more than the cases; one service for all of it, with a state of its own."""
     chat = Structured(plan.chat, plan.chat.name) if plan.chat else None
     with apart(plan.domain, plan.settings.model_copy(update={"llm": ""}), chat) as services:
@@ -134,14 +134,14 @@ def drawn(cases: Sequence[Case]) -> tuple[Case, ...]:
     return sample(cases, DRAWN)
 
 
-def _freshness(pipelines: Pipelines, plan: Plan) -> list[Fresh]:
+def _freshness(pipelines: Pipelines, plan: ComparisonPlan) -> list[Fresh]:
     if not (plan.domain.folder / "cases" / "freshness.jsonl").is_file():
         return []
     turns, modes = freshness.load(plan.domain)[: len(plan.cases)], [a for a in plan.arms if a.group is Group.MODE]
     return freshness.compare(pipelines, modes, turns, shown("Publishing and asking again"))
 
 
-def _consistency(pipelines: Pipelines, plan: Plan) -> list[Consistent]:
+def _consistency(pipelines: Pipelines, plan: ComparisonPlan) -> list[Consistent]:
     """Of the label sources among the arms."""
     if not (plan.domain.folder / "cases" / "paraphrases.jsonl").is_file():
         return []
@@ -149,20 +149,20 @@ def _consistency(pipelines: Pipelines, plan: Plan) -> list[Consistent]:
     scrub = pipelines.services.pipeline.scrub
     found = []
     for source in shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in plan.arms))):
-        if source not in (Labels.NONE, Labels.ORACLE):
-            asked = paraphrases[:PARAPHRASED] if source is Labels.PROMPT else paraphrases
+        if source not in (LabelSource.NONE, LabelSource.ORACLE):
+            asked = paraphrases[:PARAPHRASED] if source is LabelSource.PROMPT else paraphrases
             found.append(consistency.measure(pipelines.classifier(source), cases, asked, scrub))
     return found
 
 
-def _judged(plan: Plan, chat: Structured, answered: Sequence[Answered]) -> Judged:
+def _judged(plan: ComparisonPlan, chat: Structured, answered: Sequence[ArmAnswer]) -> JudgeSummary:
     """Hybrid against RAG, on some cases."""
     by_key = {(row.arm, row.case): row for row in answered}
     pairs = [(c, by_key[HYBRID, c.id], by_key[RAG, c.id]) for c in drawn(plan.cases) if (RAG, c.id) in by_key]
     return judged(plan.domain, chat, pairs, shown("Judging"))
 
 
-def _run(plan: Plan) -> Run:
+def _run(plan: ComparisonPlan) -> Run:
     path = plan.domain.folder / "cases" / f"{plan.name}.jsonl"
     return Run(
         domain=plan.domain.title,

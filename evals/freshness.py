@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from domains.spec import Domain
+from domains.spec import Domain, Frozen
 from evals.arms import Arm
 from evals.cases import Case, Expected, records
 from evals.pipelines import Pipelines
@@ -23,11 +21,7 @@ from service.build import Services
 from service.reply import TicketIn
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Published(_Frozen):
+class Publication(Frozen):
     """What happens between the two askings."""
 
     doc_id: str
@@ -44,7 +38,7 @@ class Published(_Frozen):
         return Submission(f"{self.doc_id}.md", self.text.encode(), stated("publish", told))
 
 
-class Turn(_Frozen):
+class Turn(Frozen):
     """A ticket whose right answer turns when a document is published."""
 
     id: str
@@ -53,7 +47,7 @@ class Turn(_Frozen):
     audiences: tuple[str, ...]
     as_of: str
     before: Expected
-    publish: Published
+    publish: Publication
     after: Expected
 
     def case(self, expect: Expected) -> Case:

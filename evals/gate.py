@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import binomtest
 
-from adapters.active import Pinned
+from adapters.active import PinnedClassifier
 from adapters.classifier import AdapterClassifier, Classifier
 from adapters.store import AdapterStore, Verdict
 from adapters.tables import BASELINES
@@ -158,6 +158,6 @@ def _classifier(services: Services, store: AdapterStore, adapter: str) -> Classi
 
 
 def _answered(services: Services, cases: Sequence[Case], classifier: Classifier, console: Console) -> list[Result]:
-    asked = replace(services, pipeline=replace(services.pipeline, labelling=Pinned(classifier)))
+    asked = replace(services, pipeline=replace(services.pipeline, labelling=PinnedClassifier(classifier)))
     told = f"Answering with {classifier.id}"
     return list(track(run(asked, cases, "hybrid"), told, total=len(cases), console=console, transient=True))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evals.answers import Answered
+from evals.answers import ArmAnswer
 from evals.cases import Case, is_sealed
 from evals.report import ArmFigures, Run
 
@@ -21,7 +21,7 @@ _CORRECT, _INCORRECT = "C", "I"
 _MARKS = ("useful", "harmful", "action_right", "facts_complete")
 
 
-def write(folder: Path, run: Run, arms: Sequence[ArmFigures], cases: Sequence[Case], rows: Sequence[Answered]) -> None:
+def write(folder: Path, run: Run, arms: Sequence[ArmFigures], cases: Sequence[Case], rows: Sequence[ArmAnswer]) -> None:
     """Write a log for each arm; the tickets of sealed cases are left out of them."""
     folder.mkdir(parents=True, exist_ok=True)
     for arm in arms:
@@ -30,7 +30,7 @@ def write(folder: Path, run: Run, arms: Sequence[ArmFigures], cases: Sequence[Ca
         path.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def log(run: Run, arm: ArmFigures, cases: Sequence[Case], rows: Sequence[Answered]) -> dict[str, Any]:
+def log(run: Run, arm: ArmFigures, cases: Sequence[Case], rows: Sequence[ArmAnswer]) -> dict[str, Any]:
     """One arm's log."""
     named = {"task": f"{run.domain}: {arm.arm}", "model": run.chat or "none", "dataset": {"name": run.cases}}
     made = datetime.fromisoformat(run.made).replace(tzinfo=UTC).isoformat()
@@ -55,7 +55,7 @@ def _score(arm: ArmFigures) -> dict[str, Any]:
     return {"name": "useful", "scorer": "formfact", "metrics": metrics}
 
 
-def _sample(case: Case, row: Answered, shown: bool) -> dict[str, Any]:
+def _sample(case: Case, row: ArmAnswer, shown: bool) -> dict[str, Any]:
     wanted = [value for fact in case.expect.facts for value in fact.values] or list(case.expect.actions)
     ticket = f"{case.ticket.subject}\n{case.ticket.body}".strip() if shown else "(sealed)"
     return {
@@ -69,6 +69,6 @@ def _sample(case: Case, row: Answered, shown: bool) -> dict[str, Any]:
     }
 
 
-def _value(row: Answered, name: str, shown: bool) -> dict[str, Any]:
+def _value(row: ArmAnswer, name: str, shown: bool) -> dict[str, Any]:
     told = {"value": _CORRECT if getattr(row.marks, name) else _INCORRECT}
     return {**told, "answer": row.text} if shown else told

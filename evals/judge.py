@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.structured import Structured
 from domains.spec import Domain, Unavailable
-from evals.answers import Answered
+from evals.answers import ArmAnswer
 from evals.cases import Case
 
 _LONGEST = 1500  # characters of a reply, and of a ticket
@@ -25,7 +25,7 @@ _SCHEMA: dict[str, Any] = {
     "required": ["better"],
     "additionalProperties": False,
 }
-Pair = tuple[Case, Answered, Answered]
+Pair = tuple[Case, ArmAnswer, ArmAnswer]
 
 
 class _Opinion(BaseModel):
@@ -35,7 +35,7 @@ class _Opinion(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgeSummary:
     """What the judge thought of one arm against another; shares of pairs, 0..1."""
 
     ours: str
@@ -50,7 +50,7 @@ class Judged:
 
 def judged(
     domain: Domain, chat: Structured, pairs: Sequence[Pair], track: Callable[[Sequence[Pair]], Iterator[Pair]]
-) -> Judged:
+) -> JudgeSummary:
     """Ask for an opinion on every pair.
 
     Raises:
@@ -65,7 +65,7 @@ def judged(
             failed += 1
     n = max(len(told), 1)
     apart = [(a.marks.useful, said) for (_, a, b), said in told if a.marks.useful != b.marks.useful]
-    return Judged(
+    return JudgeSummary(
         ours=pairs[0][1].arm if pairs else "",
         theirs=pairs[0][2].arm if pairs else "",
         pairs=len(pairs),

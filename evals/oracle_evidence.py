@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evals.cases import Case, Fact
+from evals.cases import Case, ExpectedFact
 from evals.score import holds
 from retrieval.catalog import Catalog
 from retrieval.evidence import Finding, Selector
@@ -34,7 +34,7 @@ class OracleSelector(Selector):
         units = dict.fromkeys(u for fact in self._case.expect.facts for u in self._stating(view, fact))
         return Finding(question, tuple(replace(u, score=1.0) for u in units), 1.0 if units else 0.0)
 
-    def _stating(self, view: View, fact: Fact) -> list[Unit]:
+    def _stating(self, view: View, fact: ExpectedFact) -> list[Unit]:
         """As few units as hold all values of a fact: each time the one that holds most of what is missing."""
         units = [
             unit

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from adapters.active import Pinned
+from adapters.active import PinnedClassifier
 from adapters.base import cache_by_text
 from adapters.baselines import Embed
-from adapters.classifier import Classifier
-from adapters.classifier import Labels as Labelled
+from adapters.classifier import Classifier, Labels
 from adapters.data import rows
 from adapters.prompted import Prompted
 from adapters.structured import Structured
 from adapters.zero_shot import ZeroShot
 from domains.spec import Domain, NotConfigured, Unavailable
-from evals.arms import Answers, Arm, Labels
+from evals.arms import AnswerSource, Arm, LabelSource
 from evals.cases import Case
 from evals.draft_recorder import overheard
 from evals.label_sources import Fitted, Oracle
@@ -47,7 +46,7 @@ class Counted:
     def dataset(self) -> str:
         return self.classifier.dataset
 
-    def label(self, text: str) -> Labelled:
+    def label(self, text: str) -> Labels:
         """Labels of one ticket.
 
         Raises:
@@ -59,7 +58,7 @@ class Counted:
             self.failed += 1
             raise
 
-    def label_all(self, texts: list[str]) -> list[Labelled]:
+    def label_all(self, texts: list[str]) -> list[Labels]:
         """See `label`."""
         return [self.label(text) for text in texts]
 
@@ -75,7 +74,7 @@ class Pipelines:
 
     def __init__(self, services: Services, chat: Structured | None, prompts: Chosen | None = None) -> None:
         self.services, self.chat, self.prompts = services, chat, prompts or Chosen()
-        self._classifiers: dict[Labels, Classifier] = {}
+        self._classifiers: dict[LabelSource, Classifier] = {}
 
     @property
     def domain(self) -> Domain:
@@ -98,12 +97,12 @@ class Pipelines:
         if arm.asks_chat and self.chat is None:
             raise NotConfigured(f"The arm `{arm.name}` needs a chat model.", "Set FORMFACT_LLM, or leave it out.")
         real = self.services.pipeline
-        oracle = Oracle(case, self.classifier(Labels.ADAPTER)) if arm.labels is Labels.ORACLE else None
+        oracle = Oracle(case, self.classifier(LabelSource.ADAPTER)) if arm.labels is LabelSource.ORACLE else None
         classifier = Counted(oracle or self.classifier(arm.labels))
-        wording = self._composer if arm.answers is Answers.CHAT else None
-        found = arm.answers is Answers.ORACLE
+        wording = self._composer if arm.answers is AnswerSource.CHAT else None
+        found = arm.answers is AnswerSource.ORACLE
         selector = OracleSelector(real.selector, real.catalog, case) if found else real.selector
-        return replace(real, labelling=Pinned(classifier), chat=wording, selector=selector), classifier
+        return replace(real, labelling=PinnedClassifier(classifier), chat=wording, selector=selector), classifier
 
     def with_prompts(self, prompts: Chosen) -> Pipelines:
         """The same with other prompts."""
@@ -123,19 +122,19 @@ class Pipelines:
         """The tickets that were labelled to learn from."""
         return (*self._split.train, *self._split.validation, *self._split.calibration)
 
-    def classifier(self, source: Labels) -> Classifier:
+    def classifier(self, source: LabelSource) -> Classifier:
         """What labels tickets, made once; the right labels are a case's own and not to be had here."""
         if source not in self._classifiers:
             self._classifiers[source] = self._made(source)
         return self._classifiers[source]
 
-    def _made(self, source: Labels) -> Classifier:
+    def _made(self, source: LabelSource) -> Classifier:
         match source:
-            case Labels.ADAPTER | Labels.NONE | Labels.ORACLE:
+            case LabelSource.ADAPTER | LabelSource.NONE | LabelSource.ORACLE:
                 return self.services.pipeline.labelling.current()
-            case Labels.ZERO_SHOT:
+            case LabelSource.ZERO_SHOT:
                 return ZeroShot(self.services.encoder, self.domain)
-            case Labels.PROMPT:
+            case LabelSource.PROMPT:
                 return self.prompted()
             case _:
                 return Fitted(source, self.domain, self._embed, self._split)

@@ -23,7 +23,7 @@ from domains.spec import NotConfigured
 from evals.cases import Case, load
 from ingest.commands import ingest_folder, status
 from ingest.drafting import Submission
-from ingest.folder import Outcome
+from ingest.folder import FileOutcome
 from ingest.metadata import Metadata
 from retrieval.contents import Published
 from retrieval.timestamps import parse_instant, show_instant
@@ -36,7 +36,7 @@ from service.settings import Settings
 Answers = Mapping[str, str]  # case -> what the reply says
 
 
-def preview(settings: Settings, path: Path, stated: Metadata, console: Console) -> list[Outcome]:
+def preview(settings: Settings, path: Path, stated: Metadata, console: Console) -> list[FileOutcome]:
     """Print what ingesting `path` would change; nothing is changed.
 
     Raises:
@@ -71,7 +71,7 @@ def _copy(settings: Settings, folder: Path, console: Console) -> Services:
     return services
 
 
-def _compare(services: Services, path: Path, stated: Metadata, console: Console) -> list[Outcome]:
+def _compare(services: Services, path: Path, stated: Metadata, console: Console) -> list[FileOutcome]:
     cases = load(services.domain, "dev") if (services.domain.folder / "cases" / "dev.jsonl").is_file() else ()
     known = services.catalog.head()
     audiences = frozenset(services.domain.audiences)

@@ -11,7 +11,7 @@ import numpy as np
 
 from adapters.metrics import mcnemar
 from evals import figures
-from evals.answers import Answered
+from evals.answers import ArmAnswer
 from evals.arms import HYBRID, MOST_SHORT, PAIRS, RAG, SHORT, Arm, Group
 from evals.cases import Case, is_sealed
 from evals.causes import cause
@@ -19,7 +19,7 @@ from evals.consistency import Consistent
 from evals.cost import Cost, Prices, Swing, break_even, cost, swings
 from evals.freshness import Fresh
 from evals.intervals import Interval, of_difference, of_mean
-from evals.judge import Judged
+from evals.judge import JudgeSummary
 from evals.prompting import Try
 from evals.significance import cases_needed, detectable, holm, verdict
 
@@ -135,7 +135,7 @@ class Beside:
     freshness: Sequence[Fresh] = ()  # of the modes
     consistency: Sequence[Consistent] = ()  # of label sources
     tries: Sequence[Try] = ()  # of prompts, where there is a chat model
-    judged: Judged | None = None  # where a judge was asked for
+    judged: JudgeSummary | None = None  # where a judge was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Report:
     freshness: tuple[Fresh, ...]
     consistency: tuple[Consistent, ...]
     tries: tuple[Try, ...]  # of prompts, on development cases
-    judged: Judged | None
+    judged: JudgeSummary | None
     currency: str
     prices: dict[str, float]  # the price list, as it was given
     swings: tuple[Swing, ...]  # what other prices would change
@@ -194,7 +194,7 @@ def report(
     run: Run,
     arms: Sequence[Arm],
     cases: Sequence[Case],
-    answered: Sequence[Answered],
+    answered: Sequence[ArmAnswer],
     prices: Prices,
     labelled: int,
     beside: Beside,
@@ -238,7 +238,7 @@ def report(
     )
 
 
-def _figures(arm: Arm, rows: Sequence[Answered], cases: Sequence[Case], prices: Prices, labelled: int) -> ArmFigures:
+def _figures(arm: Arm, rows: Sequence[ArmAnswer], cases: Sequence[Case], prices: Prices, labelled: int) -> ArmFigures:
     fields = sorted({field for case in cases for field in case.expect.labels})
     f1 = {field: figures.macro_f1(rows, cases, field) for field in fields}
     refused = figures.refusal(rows)
@@ -275,13 +275,13 @@ def _figures(arm: Arm, rows: Sequence[Answered], cases: Sequence[Case], prices: 
     )
 
 
-_FIGURES: Mapping[str, Callable[[Answered], bool]] = {
+_FIGURES: Mapping[str, Callable[[ArmAnswer], bool]] = {
     "useful": lambda r: r.marks.useful,
     "right action": lambda r: r.marks.action_right,
 }
 
 
-def _paired(by_arm: Mapping[str, Sequence[Answered]]) -> list[Paired]:
+def _paired(by_arm: Mapping[str, Sequence[ArmAnswer]]) -> list[Paired]:
     """All comparisons whose arms both ran; p-values are adjusted over all of them together."""
     there = [(a, b, f) for a, b in PAIRS if by_arm.get(a) and by_arm.get(b) for f in _FIGURES]
     marks = {(a, b, f): tuple(np.array([_FIGURES[f](r) for r in by_arm[arm]]) for arm in (a, b)) for a, b, f in there}
@@ -299,7 +299,7 @@ def _paired(by_arm: Mapping[str, Sequence[Answered]]) -> list[Paired]:
     return found
 
 
-def _slices(cases: Sequence[Case], rows: Sequence[Answered]) -> list[Slice]:
+def _slices(cases: Sequence[Case], rows: Sequence[ArmAnswer]) -> list[Slice]:
     parts: dict[tuple[str, str], list[float]] = {}
     for case, row in zip(cases, rows, strict=False):
         words = len(case.ticket.body.split())
@@ -311,7 +311,7 @@ def _slices(cases: Sequence[Case], rows: Sequence[Answered]) -> list[Slice]:
     return [Slice(by, name, len(told), of_mean(told)) for (by, name), told in sorted(parts.items())]
 
 
-def _wrong(cases: Sequence[Case], rows: Sequence[Answered]) -> list[Wrong]:
+def _wrong(cases: Sequence[Case], rows: Sequence[ArmAnswer]) -> list[Wrong]:
     found = []
     for case, row in zip(cases, rows, strict=False):
         if why := cause(case, row):
@@ -324,7 +324,7 @@ def _wrong(cases: Sequence[Case], rows: Sequence[Answered]) -> list[Wrong]:
     return found
 
 
-def _fields(cases: Sequence[Case], rows: Sequence[Answered]) -> list[Field]:
+def _fields(cases: Sequence[Case], rows: Sequence[ArmAnswer]) -> list[Field]:
     found = []
     for name in sorted({field for row in rows for field in row.labels}):
         pairs = [

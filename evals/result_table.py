@@ -18,7 +18,7 @@ from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ResultTable:
     """Rows of words under a head, with the command that gives them; `over` says what they are measured on."""
 
     command: str
@@ -45,11 +45,11 @@ class Measured:
         console.print(table)
 
 
-READ = TypeAdapter(Measured)
+READ = TypeAdapter(ResultTable)
 
 
-def measured(over: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Measured:
+def measured(over: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> ResultTable:
     """What this command found, on this machine, today."""
     command = shlex.join(["formfact", *sys.argv[1:]])
     made = f"{os.cpu_count()} cores, {platform.machine()}, {datetime.now(UTC).date().isoformat()}"
-    return Measured(command, made, over, tuple(head), tuple(tuple(row) for row in rows))
+    return ResultTable(command, made, over, tuple(head), tuple(tuple(row) for row in rows))

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evals.cases import UNANSWERABLE, Case, Fact
+from evals.cases import UNANSWERABLE, Case, ExpectedFact
 from retrieval.quantities import (
     APART,
     CURRENCIES,
-    Figure,
+    Quantity,
     currencies,
     figure_of,
     figures,
@@ -155,7 +155,7 @@ def _case_in_units(case: Case, same: Mapping[str, str]) -> Case:
     return case.model_copy(update={"expect": wanted, "ticket": ticket})
 
 
-def _stated(fact: Fact, said: Said) -> bool:
+def _stated(fact: ExpectedFact, said: Said) -> bool:
     cited = APART.join(q.text for q in said.quotes if q.doc_id in fact.docs)
     within = currencies(cited) or CURRENCIES
     return all(holds(said.text, value, within) and holds(cited, value) for value in fact.values)
@@ -205,7 +205,7 @@ def _cut(text: str) -> str:
     return _END.sub(APART, _ITEM.sub(rf"{APART}\1{APART}", text))
 
 
-def _is_equal(wanted: Figure, stated: Figure, within: frozenset[str]) -> bool:
+def _is_equal(wanted: Quantity, stated: Quantity, within: frozenset[str]) -> bool:
     """A bare amount, such as `13.50`, may have a currency; any other bare number counts something else."""
     same_unit = wanted.unit == stated.unit if wanted.unit else stated.unit in within
     return same_unit and wanted.value == stated.value

@@ -13,7 +13,7 @@ from ingest.drafting import Submission, drafted
 from ingest.folder import files, submission
 from ingest.limits import Limits
 from ingest.metadata import Metadata
-from retrieval.contents import Draft
+from retrieval.contents import VersionDraft
 
 _NUMBER = re.compile(r"\d+")
 
@@ -59,7 +59,7 @@ class Notices:
             drafted(submission(p, Metadata(), Limits()), domain, Limits()) for p in files(domain.folder / "documents")
         ]
         in_force = [d for d in drafts if d.effective_from.astimezone(domain.zone).date() <= day]
-        latest: dict[str, Draft] = {}
+        latest: dict[str, VersionDraft] = {}
         for draft in sorted(in_force, key=lambda d: d.effective_from):
             latest[draft.doc_id] = draft
         self._latest = latest

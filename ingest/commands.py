@@ -15,7 +15,7 @@ from rich.table import Table
 from watchfiles import Change, watch
 
 from ingest.drafting import Submission
-from ingest.folder import SIDE_CAR, Outcome, files, ingest
+from ingest.folder import SIDE_CAR, FileOutcome, files, ingest
 from ingest.limits import Limits
 from ingest.metadata import Metadata
 from retrieval.contents import Published
@@ -24,7 +24,9 @@ Publish = Callable[[Submission], Published]
 _MOST_SHOWN = 40
 
 
-def ingest_folder(path: Path, publish: Publish, stated: Metadata, limits: Limits, console: Console) -> list[Outcome]:
+def ingest_folder(
+    path: Path, publish: Publish, stated: Metadata, limits: Limits, console: Console
+) -> list[FileOutcome]:
     """Ingest a file or folder with a progress bar, and print what changed or was refused."""
     paths = files(path)
     done = ingest(paths, publish, stated, limits, path)
@@ -48,7 +50,7 @@ def follow(path: Path, publish: Publish, stated: Metadata, limits: Limits, conso
             console.print(table(list(ingest(found, publish, stated, limits, path))))
 
 
-def table(outcomes: Sequence[Outcome]) -> Table:
+def table(outcomes: Sequence[FileOutcome]) -> Table:
     """What became of the files: refused and changed ones by name, unchanged ones as a number."""
     counts = Counter(status(o) for o in outcomes)
     shown = [o for o in outcomes if status(o) != "unchanged" or _left_out(o)]
@@ -64,7 +66,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return made
 
 
-def _contradictions(outcomes: Sequence[Outcome]) -> list[str]:
+def _contradictions(outcomes: Sequence[FileOutcome]) -> list[str]:
     """Where new versions state other figures than documents that hold beside them."""
     conflicts = [
         f"{outcome.path.name}: “{found.text}” — but {found.doc_id}: “{found.other}”"
@@ -77,13 +79,13 @@ def _contradictions(outcomes: Sequence[Outcome]) -> list[str]:
     return ["These statements conflict with other documents:", *conflicts[:_MOST_SHOWN], *more]
 
 
-def _left_out(outcome: Outcome) -> str:
+def _left_out(outcome: FileOutcome) -> str:
     """What the readers knowingly left out of a file, such as `1 image (logo)`."""
     items = outcome.published.left_out if outcome.published else ()
     return "\n".join(f"{item.what} ({item.where})" if item.where else item.what for item in items)
 
 
-def status(outcome: Outcome) -> str:
+def status(outcome: FileOutcome) -> str:
     """new, changed (a further version), unchanged or refused."""
     if outcome.published is None:
         return "refused"
@@ -92,7 +94,7 @@ def status(outcome: Outcome) -> str:
     return "new" if outcome.published.version == 1 else "changed"
 
 
-def show(outcome: Outcome) -> dict[str, Any]:
+def show(outcome: FileOutcome) -> dict[str, Any]:
     """An outcome for programs."""
     done = outcome.published
     fields: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from ingest.guard import read_within
 from ingest.limits import Limits
 from ingest.metadata import Metadata, derived, front_matter
 from ingest.passages import cut
-from retrieval.contents import Draft
+from retrieval.contents import VersionDraft
 from retrieval.timestamps import now, parse_instant
 
 
@@ -27,7 +27,7 @@ class Submission:
     restrict_history: bool = False
 
 
-def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
+def drafted(submission: Submission, domain: Domain, limits: Limits) -> VersionDraft:
     """Read a file into a draft.
 
     Raises:
@@ -41,7 +41,7 @@ def drafted(submission: Submission, domain: Domain, limits: Limits) -> Draft:
     if not meta.doc_id:
         raise InvalidInput(f"{name}: doc_id: there is none and the name gives none.", "State one.", "doc_id")
     blocks = with_title(reading.blocks, meta.title or meta.doc_id)
-    return Draft(
+    return VersionDraft(
         doc_id=meta.doc_id,
         title=meta.title or meta.doc_id,
         effective_from=_instant(meta.effective_from, domain, "effective_from") or now(),

@@ -16,7 +16,7 @@ SIDE_CAR = ".meta.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of one file: published or unchanged, or refused and why."""
 
     path: Path
@@ -82,10 +82,10 @@ def ingest(
     stated: Metadata,
     limits: Limits,
     root: Path | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[FileOutcome]:
     """Publish each file and yield what became of it."""
     for path in paths:
         try:
-            yield Outcome(path, published=publish(submission(path, stated, limits, root)))
+            yield FileOutcome(path, published=publish(submission(path, stated, limits, root)))
         except FormfactError as error:
-            yield Outcome(path, refusal=str(error))
+            yield FileOutcome(path, refusal=str(error))

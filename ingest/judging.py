@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.data.judged import Asked, Judged, Text, json_lines, judged
+from adapters.data.judged import JudgedQuestion, JudgedSet, Text, json_lines, judged
 from domains.spec import Domain, InvalidInput
 from ingest.drafting import drafted
 from ingest.folder import files, submission
 from ingest.limits import Limits
 from ingest.metadata import Metadata
-from retrieval.contents import Draft
+from retrieval.contents import VersionDraft
 from retrieval.units import Unit, stating
 from retrieval.versions import Version
 
@@ -36,7 +36,7 @@ _LEAST_WORDS = 3  # of a part of a sentence that is taken for the whole
 _MARKS = re.compile(r"\*\*|__|`")
 
 
-def judged_folder(folder: Path, documents: Path, domain: Domain) -> Judged:
+def judged_folder(folder: Path, documents: Path, domain: Domain) -> JudgedSet:
     """The sentences and rows of the newest version of each document, and the questions on them.
 
     Args:
@@ -52,7 +52,7 @@ def judged_folder(folder: Path, documents: Path, domain: Domain) -> Judged:
     units = _read(documents, domain)
     texts = tuple(Text(f"{d}#{n}", u.surroundings, u.shown) for d, found in units.items() for n, u in enumerate(found))
     rows = json_lines(folder / "questions.jsonl", ("id", "text", "doc", "quotes"))
-    return Judged(folder.name, texts, tuple(_asked(row, units) for row in rows)).checked()
+    return JudgedSet(folder.name, texts, tuple(_asked(row, units) for row in rows)).checked()
 
 
 def take_in(folder: Path, documents: Path, domain: Domain, lists: Sequence[Marks], judgements: Sequence[Marks]) -> int:
@@ -95,8 +95,8 @@ def _read(documents: Path, domain: Domain) -> Units:
     return {d.doc_id: stating(Version.planned(d), d.passages()) for d in _newest(documents, domain)}
 
 
-def _newest(documents: Path, domain: Domain) -> list[Draft]:
-    found: dict[str, Draft] = {}
+def _newest(documents: Path, domain: Domain) -> list[VersionDraft]:
+    found: dict[str, VersionDraft] = {}
     for path in files(documents):
         draft = drafted(submission(path, Metadata(), Limits()), domain, Limits())
         if draft.doc_id not in found or draft.effective_from >= found[draft.doc_id].effective_from:
@@ -104,10 +104,10 @@ def _newest(documents: Path, domain: Domain) -> list[Draft]:
     return list(found.values())
 
 
-def _asked(row: Marks, units: Units) -> Asked:
+def _asked(row: Marks, units: Units) -> JudgedQuestion:
     named = {field: _found(row, row.get(field, ()), units) for field in ("quotes", "helps", "misleads")}
     right = named["quotes"]
-    return Asked(
+    return JudgedQuestion(
         row["id"],
         row["text"],
         right,

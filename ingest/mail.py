@@ -35,13 +35,13 @@ def read_eml(filename: str, data: bytes, limits: Limits) -> Reading:
     mail = message_from_bytes(data, policy=mail_policy)
     if not mail.keys():
         raise InvalidInput(f"{filename}: this is not a mail.", "Save the text as a file.", "file")
-    walk = _Walk(filename, limits)
+    walk = _MailWalk(filename, limits)
     blocks = tuple(walk.mail(mail, 0))
     return Reading(blocks, tuple(walk.left_out))
 
 
 @dataclass(slots=True)
-class _Walk:
+class _MailWalk:
     """One pass over the parts of a mail; `left_out` fills as it goes."""
 
     filename: str

@@ -24,7 +24,7 @@ from domains.spec import InvalidInput
 from ingest.blocks import Block, Reading, clean
 from ingest.limits import Limits
 from ingest.pdf_chars import Char, Link, Place, is_inside, turned_words, visible_chars, words_of
-from ingest.pdf_layout import Line, Region, Word, lines_of, regions_of
+from ingest.pdf_layout import PdfLine, Region, Word, lines_of, regions_of
 from ingest.tables import Grid, GridCell, table_blocks
 from ingest.text import join_wrapped, line_blocks
 from retrieval.contents import LeftOut
@@ -168,7 +168,7 @@ def _turned_regions(chars: Sequence[Char]) -> Iterator[Region]:
     for direction, upward in (("btt", True), ("ttb", False)):
         words = turned_words([c for c in chars if (c["matrix"][1] > 0) == upward], direction)
         if words:
-            line = Line(tuple(words))
+            line = PdfLine(tuple(words))
             yield Region(line.top, line.bottom, line.x0, line.x1, lines=(line,))
 
 
@@ -206,16 +206,16 @@ def _without_running_lines(pages: list[_Page]) -> list[_Page]:
     return [_without(page, [x for x in _margin_lines(page) if _is_running(x, repeated)]) for page in pages]
 
 
-def _is_running(line: Line, repeated: set[str]) -> bool:
+def _is_running(line: PdfLine, repeated: set[str]) -> bool:
     shapes = _shapes(line)
     return (shapes <= repeated and any(re.search(r"\w", s) for s in shapes)) or _is_page_number(line)
 
 
-def _is_page_number(line: Line) -> bool:
+def _is_page_number(line: PdfLine) -> bool:
     return re.fullmatch(r"\W*\d+\W*", line.text) is not None
 
 
-def _without(page: _Page, running: list[Line]) -> _Page:
+def _without(page: _Page, running: list[PdfLine]) -> _Page:
     """A page without its running lines; a line close to the text is a line of it, such as the header of a table."""
     candidates = {id(word) for line in running for word in line.words}
     text = [line for line in lines_of(page.words) if id(line.words[0]) not in candidates]
@@ -229,16 +229,16 @@ def _without(page: _Page, running: list[Line]) -> _Page:
     return replace(page, words=tuple(word for word in page.words if id(word) not in gone))
 
 
-def _space_between(line: Line, other: Line) -> float:
+def _space_between(line: PdfLine, other: PdfLine) -> float:
     return max(line.top - other.bottom, other.top - line.bottom)
 
 
-def _margin_lines(page: _Page) -> list[Line]:
+def _margin_lines(page: _Page) -> list[PdfLine]:
     margin = page.height * _MARGIN
     return [line for line in lines_of(page.words) if line.bottom < margin or line.top > page.height - margin]
 
 
-def _shapes(line: Line) -> set[str]:
+def _shapes(line: PdfLine) -> set[str]:
     """The segments of a line, with `#` for every number."""
     return {re.sub(r"\d+", "#", segment.text) for segment in line.segments()}
 
@@ -299,9 +299,9 @@ def _region_blocks(region: Region, body: float, levels: dict[int, int], known: C
             yield from line_blocks([line.text for line in lines], _full_lines(region, lines), known)
 
 
-def _paragraphs(lines: Sequence[Line], body: float, levels: dict[int, int]) -> Iterator[tuple[int, list[Line]]]:
+def _paragraphs(lines: Sequence[PdfLine], body: float, levels: dict[int, int]) -> Iterator[tuple[int, list[PdfLine]]]:
     """Lines without a wide space between them, with their level as a heading; 0 for a paragraph."""
-    held: list[Line] = []
+    held: list[PdfLine] = []
     held_level = 0
     for line, following in zip(lines, [*lines[1:], None], strict=True):
         level = _heading_level(line, following, body, levels)
@@ -319,7 +319,7 @@ def _is_sentence(text: str) -> bool:
     return text.endswith(".") and len(text.split()) > _LONGEST_TITLE
 
 
-def _full_lines(region: Region, lines: Sequence[Line]) -> list[bool]:
+def _full_lines(region: Region, lines: Sequence[PdfLine]) -> list[bool]:
     """Whether each line was broken because the next word did not fit, or is running text up to near the edge."""
     following = [line.words[0].x1 - line.words[0].x0 for line in lines[1:]]
     ends = [line.x1 + _SPACE * line.size + width for line, width in zip(lines, following, strict=False)]
@@ -331,12 +331,12 @@ def _full_lines(region: Region, lines: Sequence[Line]) -> list[bool]:
     return [*full, False]
 
 
-def _is_running_text(region: Region, line: Line) -> bool:
+def _is_running_text(region: Region, line: PdfLine) -> bool:
     long_enough = len(line.words) >= _RUNNING_WORDS and line.x1 - region.x0 > _RUNNING_WIDTH * (region.x1 - region.x0)
     return long_enough and not line.text.endswith((".", "!", "?", ":", ";"))
 
 
-def _heading_level(line: Line, following: Line | None, body: float, levels: dict[int, int]) -> int:
+def _heading_level(line: PdfLine, following: PdfLine | None, body: float, levels: dict[int, int]) -> int:
     """The level of a heading, 0 for other lines: larger type, or a bold line above lines that are not."""
     if line.size > body * _HEADING_SIZE:
         return levels.get(round(line.size), 0)

@@ -41,7 +41,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PdfLine:
     """Words on one line, or a segment of it."""
 
     words: tuple[Word, ...]
@@ -74,14 +74,14 @@ class Line:
     def bold(self) -> bool:
         return all(word.bold for word in self.words)
 
-    def segments(self) -> list[Line]:
+    def segments(self) -> list[PdfLine]:
         """The line parted at wide gaps."""
         parts: list[list[Word]] = [[self.words[0]]]
         for word in self.words[1:]:
             if word.x0 - parts[-1][-1].x1 > _GAP * word.size:
                 parts.append([])
             parts[-1].append(word)
-        return [Line(tuple(part)) for part in parts]
+        return [PdfLine(tuple(part)) for part in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,15 @@ class Region:
     bottom: float
     x0: float
     x1: float
-    lines: tuple[Line, ...] = ()
+    lines: tuple[PdfLine, ...] = ()
     grid: Grid | None = None
 
 
-_Row = Sequence[Line | Region]
+_Row = Sequence[PdfLine | Region]
 _Columns = list[tuple[float, float]]  # left and right edge of each
 
 
-def lines_of(words: Iterable[Word]) -> list[Line]:
+def lines_of(words: Iterable[Word]) -> list[PdfLine]:
     """Words by line, from top to bottom and left to right; words of one line overlap by half of their height."""
     rows: list[list[Word]] = []
     for word in sorted(words, key=lambda w: ((w.top + w.bottom) / 2, w.x0)):
@@ -109,7 +109,7 @@ def lines_of(words: Iterable[Word]) -> list[Line]:
             rows[-1].append(word)
         else:
             rows.append([word])
-    return [Line(tuple(sorted(row, key=lambda w: w.x0))) for row in rows]
+    return [PdfLine(tuple(sorted(row, key=lambda w: w.x0))) for row in rows]
 
 
 def regions_of(words: Sequence[Word], ruled: Sequence[Region]) -> list[Region]:
@@ -133,11 +133,11 @@ class _Gutter:
     end: int
 
 
-def _words_in(boxes: Iterable[Line | Region]) -> list[Word]:
-    return [word for box in boxes if isinstance(box, Line) for word in box.words]
+def _words_in(boxes: Iterable[PdfLine | Region]) -> list[Word]:
+    return [word for box in boxes if isinstance(box, PdfLine) for word in box.words]
 
 
-def _tables_in(boxes: Iterable[Line | Region]) -> list[Region]:
+def _tables_in(boxes: Iterable[PdfLine | Region]) -> list[Region]:
     return [box for box in boxes if isinstance(box, Region)]
 
 
@@ -149,12 +149,12 @@ def _bottom(row: _Row) -> float:
     return max(box.bottom for box in row)
 
 
-def _items_whole(segments: Sequence[Line]) -> list[Line]:
+def _items_whole(segments: Sequence[PdfLine]) -> list[PdfLine]:
     """The segments of a line; the marker of a list item is one with its text."""
-    whole: list[Line] = []
+    whole: list[PdfLine] = []
     for segment in segments:
         if whole and _MARKER.fullmatch(whole[-1].text):
-            whole[-1] = Line((*whole[-1].words, *segment.words))
+            whole[-1] = PdfLine((*whole[-1].words, *segment.words))
         else:
             whole.append(segment)
     return whole
@@ -193,12 +193,12 @@ def _columns_at(rows: Sequence[_Row], x: float, run: tuple[int, int]) -> _Gutter
     return _Gutter(x, start, end) if left and right and _are_columns(left, right) else None
 
 
-def _sides(rows: Sequence[_Row], x: float) -> tuple[list[Line | Region], list[Line | Region]]:
+def _sides(rows: Sequence[_Row], x: float) -> tuple[list[PdfLine | Region], list[PdfLine | Region]]:
     boxes = _boxes(rows)
     return [box for box in boxes if box.x1 <= x], [box for box in boxes if box.x1 > x]
 
 
-def _boxes(rows: Sequence[_Row]) -> list[Line | Region]:
+def _boxes(rows: Sequence[_Row]) -> list[PdfLine | Region]:
     return [box for row in rows for box in row]
 
 
@@ -225,13 +225,13 @@ def _trimmed(rows: Sequence[_Row], run: tuple[int, int], top: float, bottom: flo
 def _are_columns(left: _Row, right: _Row) -> bool:
     """Whether both sides hold running text or ruled tables."""
     few, many = sorted((left, right), key=len)
-    lines = [box for box in few if isinstance(box, Line)]
+    lines = [box for box in few if isinstance(box, PdfLine)]
     if len(lines) == len(few) < _FEW_LINES:
-        return few is right and _ends_in_right_column(lines, [box for box in many if isinstance(box, Line)])
+        return few is right and _ends_in_right_column(lines, [box for box in many if isinstance(box, PdfLine)])
     return _is_text(left) and _is_text(right)
 
 
-def _ends_in_right_column(lines: Sequence[Line], left: Sequence[Line]) -> bool:
+def _ends_in_right_column(lines: Sequence[PdfLine], left: Sequence[PdfLine]) -> bool:
     """Whether a few lines at the top of the right side are the end of a long text at the left."""
     if len(left) < _MANY_LINES or statistics.mean(len(line.words) for line in left) < _FULL_WORDS:
         return False
@@ -240,22 +240,22 @@ def _ends_in_right_column(lines: Sequence[Line], left: Sequence[Line]) -> bool:
 
 
 def _is_text(side: _Row) -> bool:
-    lines = [box for box in side if isinstance(box, Line)]
+    lines = [box for box in side if isinstance(box, PdfLine)]
     if not lines:
         return True  # ruled tables
     width = max(line.x1 for line in lines) - min(line.x0 for line in lines)
     return _is_prose(lines) and width >= _PROSE_WIDTH * statistics.median(line.size for line in lines)
 
 
-def _is_prose(segments: Sequence[Line]) -> bool:
+def _is_prose(segments: Sequence[PdfLine]) -> bool:
     return statistics.mean(len(segment.words) for segment in segments) >= _PROSE_WORDS
 
 
-def _by_rows(lines: Sequence[Line], ruled: Sequence[Region]) -> list[Region]:
+def _by_rows(lines: Sequence[PdfLine], ruled: Sequence[Region]) -> list[Region]:
     """The regions of one column from top to bottom."""
     found: list[Region] = []
     waiting = sorted(ruled, key=lambda r: (r.top, r.x0))
-    held: list[Line] = []
+    held: list[PdfLine] = []
 
     def close() -> None:
         found.extend(_text_regions(held))
@@ -270,9 +270,9 @@ def _by_rows(lines: Sequence[Line], ruled: Sequence[Region]) -> list[Region]:
     return found + waiting
 
 
-def _text_regions(lines: Sequence[Line]) -> list[Region]:
+def _text_regions(lines: Sequence[PdfLine]) -> list[Region]:
     found: list[Region] = []
-    number, plain = 0, list[Line]()
+    number, plain = 0, list[PdfLine]()
     rows = [line.segments() for line in lines]
     while number < len(rows):
         end, columns = _aligned_until(rows, number)
@@ -286,14 +286,14 @@ def _text_regions(lines: Sequence[Line]) -> list[Region]:
     return found + _plain(plain)
 
 
-def _plain(lines: Sequence[Line]) -> list[Region]:
+def _plain(lines: Sequence[PdfLine]) -> list[Region]:
     if not lines:
         return []
     box = (lines[0].top, lines[-1].bottom, min(x.x0 for x in lines), max(x.x1 for x in lines))
     return [Region(*box, lines=tuple(lines))]
 
 
-def _aligned_until(rows: Sequence[Sequence[Line]], start: int) -> tuple[int, _Columns]:
+def _aligned_until(rows: Sequence[Sequence[PdfLine]], start: int) -> tuple[int, _Columns]:
     """The end of the run of rows that begins at `start` and keeps to the same columns, and these columns."""
     columns = [(s.x0, s.x1) for s in rows[start]]
     if len(columns) < 2:
@@ -306,7 +306,7 @@ def _aligned_until(rows: Sequence[Sequence[Line]], start: int) -> tuple[int, _Co
     return end, columns
 
 
-def _is_table(rows: Sequence[Sequence[Line]], columns: _Columns) -> bool:
+def _is_table(rows: Sequence[Sequence[PdfLine]], columns: _Columns) -> bool:
     """Whether aligned rows are a table: not the items of a list, and not justified text."""
     parted = [row for row in rows if len(row) > 1]
     if len(parted) < 2:
@@ -316,17 +316,17 @@ def _is_table(rows: Sequence[Sequence[Line]], columns: _Columns) -> bool:
     return len(rows) >= _PROSE_ROWS or not all(_is_prose(cells) for cells in _by_column(rows, columns))
 
 
-def _by_column(rows: Sequence[Sequence[Line]], columns: _Columns) -> list[list[Line]]:
+def _by_column(rows: Sequence[Sequence[PdfLine]], columns: _Columns) -> list[list[PdfLine]]:
     segments = [segment for row in rows for segment in row]
     cells = [[s for s in segments if _column(columns, s) == i] for i in range(len(columns))]
     return [column for column in cells if column]
 
 
-def _is_near(upper: Sequence[Line], lower: Sequence[Line]) -> bool:
+def _is_near(upper: Sequence[PdfLine], lower: Sequence[PdfLine]) -> bool:
     return min(s.top for s in lower) - max(s.bottom for s in upper) < _FAR * lower[0].size
 
 
-def _merged(columns: _Columns, row: Sequence[Line]) -> _Columns | None:
+def _merged(columns: _Columns, row: Sequence[PdfLine]) -> _Columns | None:
     """The columns widened by a row, or None if a segment of it covers more than one."""
     wide = list(columns)
     for segment in row:
@@ -343,12 +343,12 @@ def _merged(columns: _Columns, row: Sequence[Line]) -> _Columns | None:
     return wide if apart else None
 
 
-def _column(columns: _Columns, segment: Line) -> int:
+def _column(columns: _Columns, segment: PdfLine) -> int:
     """The column that a segment overlaps the most."""
     return max(range(len(columns)), key=lambda i: min(columns[i][1], segment.x1) - max(columns[i][0], segment.x0))
 
 
-def _table(rows: Sequence[Sequence[Line]], columns: _Columns) -> Region:
+def _table(rows: Sequence[Sequence[PdfLine]], columns: _Columns) -> Region:
     cells: list[GridCell] = []
     for number, texts in enumerate(_without_wraps(rows, columns)):
         cells += [GridCell(number, column, text) for column, text in texts.items()]
@@ -356,7 +356,7 @@ def _table(rows: Sequence[Sequence[Line]], columns: _Columns) -> Region:
     return Region(top, bottom, columns[0][0], columns[-1][1], grid=Grid(tuple(cells), header_expected=True))
 
 
-def _without_wraps(rows: Sequence[Sequence[Line]], columns: _Columns) -> list[dict[int, str]]:
+def _without_wraps(rows: Sequence[Sequence[PdfLine]], columns: _Columns) -> list[dict[int, str]]:
     """Rows as column -> text, with the lines of wrapped cells joined."""
     found: list[dict[int, str]] = []
     for group in _spaced_groups(rows):
@@ -372,7 +372,7 @@ def _without_wraps(rows: Sequence[Sequence[Line]], columns: _Columns) -> list[di
     return found
 
 
-def _spaced_groups(rows: Sequence[Sequence[Line]]) -> list[list[Sequence[Line]]]:
+def _spaced_groups(rows: Sequence[Sequence[PdfLine]]) -> list[list[Sequence[PdfLine]]]:
     """Rows parted where the space between them is wider than the narrowest: lines of one cell are closer than rows."""
     spaces = [_top(lower) - _bottom(upper) for upper, lower in pairwise(rows)]
     limit = min(spaces, default=0.0) + _ROW_SPACE * rows[0][0].size

@@ -23,7 +23,7 @@ from ingest.drafting import Submission, drafted, states_start
 from ingest.limits import DEFAULTS, Limits
 from retrieval.catalog import Catalog
 from retrieval.catalog_writer import Derived, Erased, Recorder, alone, writing
-from retrieval.contents import Contradiction, Draft, Published
+from retrieval.contents import Contradiction, Published, VersionDraft
 from retrieval.dense import DenseIndex, settled, unsettle
 from retrieval.maintenance import Upkeep
 from retrieval.readings import Reader, made
@@ -136,7 +136,7 @@ class Publisher:
 
     def _publish_version(
         self,
-        draft: Draft,
+        draft: VersionDraft,
         audience: frozenset[str],
         derived: Derived,
         found: tuple[Contradiction, ...],
@@ -153,8 +153,8 @@ class Publisher:
         return published
 
     def _resolved(
-        self, draft: Draft, submission: Submission, held: frozenset[str]
-    ) -> tuple[Draft, frozenset[str], Version | None]:
+        self, draft: VersionDraft, submission: Submission, held: frozenset[str]
+    ) -> tuple[VersionDraft, frozenset[str], Version | None]:
         history = self._history(draft.doc_id)
         dated = self._dated(draft, submission, history, held)
         return dated, *self.recorder.resolve(dated, history, held)
@@ -162,7 +162,9 @@ class Publisher:
     def _history(self, doc_id: str) -> History:
         return self.catalog.timeline().history(doc_id)
 
-    def _dated(self, draft: Draft, submission: Submission, history: History, held: frozenset[str]) -> Draft:
+    def _dated(
+        self, draft: VersionDraft, submission: Submission, history: History, held: frozenset[str]
+    ) -> VersionDraft:
         """Date a draft: without a stated start it takes that of the equal version in force or planned, else now.
 
         An equal version that another has replaced is history: its text takes effect again, from now.
@@ -176,19 +178,19 @@ class Publisher:
                 return replace(draft, effective_from=version.effective_from)
         return draft
 
-    def _derived(self, draft: Draft) -> Derived:
+    def _derived(self, draft: VersionDraft) -> Derived:
         """Embeddings and readings of a draft; the models compute only what the database does not hold yet."""
         with self.engine.connect() as connection:
             vectors = load(connection, self.dense.encoder, draft.content)
         readings = made(self.engine, self.reader, stating(Version.planned(draft), draft.passages()))
         return Derived(self._embedded(draft) if vectors is None else vectors, readings)
 
-    def _embedded(self, draft: Draft) -> Vectors:
+    def _embedded(self, draft: VersionDraft) -> Vectors:
         """The embeddings of the passages: (passages, dimensions)."""
         return np.asarray(self.embedder.embed_documents([p.in_context for p in draft.passages()]), dtype=np.float32)
 
     def _contradictions(
-        self, draft: Draft, audience: frozenset[str], held: frozenset[str], vectors: Vectors
+        self, draft: VersionDraft, audience: frozenset[str], held: frozenset[str], vectors: Vectors
     ) -> tuple[Contradiction, ...]:
         """What a draft says differently from documents that the publisher may read and that hold when it starts."""
         planned = replace(Version.planned(draft), audience=audience)
@@ -215,7 +217,7 @@ class Publisher:
             self.dense.write(content, audience | held, vectors)
 
 
-def _in_force(version: Version, draft: Draft, history: History) -> bool:
+def _in_force(version: Version, draft: VersionDraft, history: History) -> bool:
     """Whether a version holds when the draft would start.
 
     A planned version, and one whose draft has ended already, is looked at from its own start.
@@ -226,5 +228,5 @@ def _in_force(version: Version, draft: Draft, history: History) -> bool:
     return history.holding(at, history.revision) == version
 
 
-def _unchanged(same: Version, draft: Draft, revision: int) -> Published:
+def _unchanged(same: Version, draft: VersionDraft, revision: int) -> Published:
     return Published(same.doc_id, same.version, "unchanged", len(draft.spans), revision, draft.left_out)

@@ -65,7 +65,7 @@ def _instead(reading: Reading) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class FileReader:
     """How the files of an ending are read.
 
     Attributes:
@@ -79,7 +79,7 @@ class Reader:
     remedy: str = "Save it again and send that."
 
 
-def _read(reader: Reader, filename: str, data: bytes, limits: Limits) -> Reading:
+def _read(reader: FileReader, filename: str, data: bytes, limits: Limits) -> Reading:
     """Turn whatever a library raises over a file into one refusal; an error of memory, which it may wrap, stays one."""
     try:
         return reader.read(filename, data, limits)
@@ -147,15 +147,15 @@ def _read_csv(filename: str, data: bytes, limits: Limits) -> Reading:
 
 
 _OFFICE = "Save it again in this format, without a password, and send that."
-READERS: dict[str, Reader] = {
-    ".csv": Reader("CSV file", _read_csv, "Check its quotes and separators."),
-    ".docx": Reader("DOCX file", read_docx, _OFFICE),
-    ".eml": Reader("mail", read_eml, "Save the text as a file."),
-    ".htm": Reader("web page", _of_text(read_html)),
-    ".html": Reader("web page", _of_text(read_html)),
-    ".markdown": Reader("Markdown file", _of_text(read_markdown)),
-    ".md": Reader("Markdown file", _of_text(read_markdown)),
-    ".pdf": Reader("PDF", read_pdf, "Send it unlocked, intact and with text: a scan needs text recognition first."),
-    ".txt": Reader("text file", _of_text(read_text)),
-    ".xlsx": Reader("XLSX file", read_xlsx, _OFFICE),
+READERS: dict[str, FileReader] = {
+    ".csv": FileReader("CSV file", _read_csv, "Check its quotes and separators."),
+    ".docx": FileReader("DOCX file", read_docx, _OFFICE),
+    ".eml": FileReader("mail", read_eml, "Save the text as a file."),
+    ".htm": FileReader("web page", _of_text(read_html)),
+    ".html": FileReader("web page", _of_text(read_html)),
+    ".markdown": FileReader("Markdown file", _of_text(read_markdown)),
+    ".md": FileReader("Markdown file", _of_text(read_markdown)),
+    ".pdf": FileReader("PDF", read_pdf, "Send it unlocked, intact and with text: a scan needs text recognition first."),
+    ".txt": FileReader("text file", _of_text(read_text)),
+    ".xlsx": FileReader("XLSX file", read_xlsx, _OFFICE),
 }

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, 
 
 from domains.spec import Domain, InvalidInput
 from retrieval import readings, tables, vectors
-from retrieval.contents import Draft, Published
+from retrieval.contents import Published, VersionDraft
 from retrieval.lexical import LexicalIndex, tokens
 from retrieval.timeline import PURGED
 from retrieval.timestamps import now
@@ -86,7 +86,9 @@ class Recorder:
     encoder: str
     reader: str
 
-    def resolve(self, draft: Draft, history: History, held: frozenset[str]) -> tuple[frozenset[str], Version | None]:
+    def resolve(
+        self, draft: VersionDraft, history: History, held: frozenset[str]
+    ) -> tuple[frozenset[str], Version | None]:
         """Settle the audience of a draft, and find the version that it equals, if any.
 
         Args:
@@ -114,7 +116,7 @@ class Recorder:
         return audience, same
 
     def publish(
-        self, tx: Connection, draft: Draft, audience: frozenset[str], derived: Derived, actor: str
+        self, tx: Connection, draft: VersionDraft, audience: frozenset[str], derived: Derived, actor: str
     ) -> Published:
         """Write a version, its text, passages, postings, embeddings and readings."""
         log = tables.revisions  # its numbers outlive a purge, so that a citation never comes to mean another text
@@ -172,7 +174,7 @@ class Recorder:
         self._record(tx, actor, PURGED, doc_id, None)
         return Erased(len(gone), tuple(sorted(contents - shared)), tuple(sorted(shared)), passages, len(sources))
 
-    def _audience(self, draft: Draft, before: Sequence[Version], held: frozenset[str]) -> frozenset[str]:
+    def _audience(self, draft: VersionDraft, before: Sequence[Version], held: frozenset[str]) -> frozenset[str]:
         if before and not before[-1].admits(held):
             raise InvalidInput(f"doc_id: `{draft.doc_id}` cannot be used with this key.", "Choose another.", "doc_id")
         audience = draft.audience or (before[-1].audience if before else frozenset())
@@ -188,7 +190,7 @@ class Recorder:
             )
         return audience
 
-    def _check_widening(self, draft: Draft, audience: frozenset[str], before: Sequence[Version]) -> None:
+    def _check_widening(self, draft: VersionDraft, audience: frozenset[str], before: Sequence[Version]) -> None:
         if before and self.domain.widens(before[-1].audience, audience) and not draft.allow_widen:
             raise InvalidInput(
                 "audience: this would widen who may read the document.", "Say allow_widen=true to mean it.", "audience"
@@ -207,7 +209,7 @@ class Recorder:
         key = tx.execute(tables.revisions.insert(), row).inserted_primary_key
         return int(key[0]) if key else 0
 
-    def _write_content(self, tx: Connection, draft: Draft, derived: Derived) -> None:
+    def _write_content(self, tx: Connection, draft: VersionDraft, derived: Derived) -> None:
         content = draft.content
         if not tx.execute(select(tables.contents.c.content).where(tables.contents.c.content == content)).first():
             terms = [tokens(p.in_context) for p in draft.passages()]
@@ -224,13 +226,13 @@ class Recorder:
         readings.keep(tx, self.reader, content, draft.title, derived.readings)
 
 
-def _identity(version: Draft | Version, audience: frozenset[str]) -> tuple[object, ...]:
+def _identity(version: VersionDraft | Version, audience: frozenset[str]) -> tuple[object, ...]:
     """What makes two versions the same."""
     dates = (version.effective_from, version.effective_to)
     return (version.content, version.title, dates, audience, version.precedence, tuple(version.supersedes))
 
 
-def _check_title(draft: Draft, before: Sequence[Version]) -> None:
+def _check_title(draft: VersionDraft, before: Sequence[Version]) -> None:
     """Another title under a known identifier is most often the wrong identifier."""
     if before and before[-1].title != draft.title and not draft.allow_retitle:
         raise InvalidInput(

@@ -48,7 +48,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class VersionDraft:
     """A document version before it has a number. `audience` None means: inherit the one before."""
 
     doc_id: str

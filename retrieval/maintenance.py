@@ -34,7 +34,7 @@ _SAME = 1e-5  # Chroma gives embeddings back as they came; a graph read from dam
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class MaintenanceReport:
     """What `verify` compared and what it found wrong, in words; nothing found means clean."""
 
     versions: int
@@ -88,7 +88,7 @@ class Upkeep:
         with writing(self.engine) as tx:
             settled(tx, left)
 
-    def verify(self) -> Report:
+    def verify(self) -> MaintenanceReport:
         """Compare catalog, dense and lexical index word by word and number by number."""
         with self.engine.connect() as connection:
             counts = [connection.execute(select(func.count()).select_from(t)).scalar() for t in (versions, contents)]
@@ -99,7 +99,7 @@ class Upkeep:
             *self._lexical_problems(),
             *self._reading_problems(),
         )
-        return Report(counts[0] or 0, counts[1] or 0, total or 0, problems)
+        return MaintenanceReport(counts[0] or 0, counts[1] or 0, total or 0, problems)
 
     def rebuild(self, progress: Progress = silent) -> None:
         """Rebuild the indexes from the stored texts and embeddings, and make what is missing of the readings."""

@@ -57,18 +57,18 @@ _CALENDAR = re.compile(r"\bcalendar[\s-](?=days?\b)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Quantity:
     """A number with its unit (`day`, `business day`, `EUR`; empty if the text names none), or a date in ISO 8601."""
 
     value: str
     unit: str = ""
 
 
-def figures(text: str) -> frozenset[Figure]:
+def figures(text: str) -> frozenset[Quantity]:
     """The figures of a text; numbers up to one in words are none, since `one` mostly counts nothing."""
     found = []
     for pattern in _DATES:
-        found += [Figure(_iso(m), DATE) for m in pattern.finditer(text)]
+        found += [Quantity(_iso(m), DATE) for m in pattern.finditer(text)]
         text = pattern.sub(" ", text)
     return frozenset([*found, *_counted(text)])
 
@@ -88,12 +88,12 @@ def figures_as_written(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def figure_of(text: str) -> Figure | None:
+def figure_of(text: str) -> Quantity | None:
     """The figure that makes up the whole text, such as `13.50` or `30 days`; None if there is anything else in it."""
     text = text.strip()
     for pattern in _DATES:
         if match := pattern.fullmatch(text):
-            return Figure(_iso(match), DATE)
+            return Quantity(_iso(match), DATE)
     match = _FIGURE.fullmatch(text)
     return _figure(match) if match else None
 
@@ -109,7 +109,7 @@ def in_digits(text: str) -> str:
     return _CALENDAR.sub("", _WORKING.sub("business", text))
 
 
-def unstated(claim: str, quotes: str) -> frozenset[Figure]:
+def unstated(claim: str, quotes: str) -> frozenset[Quantity]:
     """The figures of a claim that the quotes do not state: another number, or the number of something else.
 
     A bare number, as in the cell of a table, may be an amount, but only in a currency that the quotes name.
@@ -118,7 +118,7 @@ def unstated(claim: str, quotes: str) -> frozenset[Figure]:
     bare = {f.value for f in stated if not f.unit}
     known = {f.value for f in stated}
 
-    def is_stated(f: Figure) -> bool:
+    def is_stated(f: Quantity) -> bool:
         if f in stated or f.unit == DATE:
             return f in stated
         if not f.unit:
@@ -165,16 +165,16 @@ def unit_of(word: str) -> str:
     return _UNITS.get(word.casefold()) or _UNITS.get(word.casefold().removesuffix("s"), "")
 
 
-def _counted(text: str) -> Iterator[Figure]:
+def _counted(text: str) -> Iterator[Quantity]:
     return (_figure(match) for match in _FIGURE.finditer(text))
 
 
-def _figure(match: re.Match[str]) -> Figure:
+def _figure(match: re.Match[str]) -> Quantity:
     unit = unit_of((match["before"] or match["unit"] or "").strip())
     # Only times have business and calendar kinds: `5 Business users` are users, of a plan with that name.
     if unit in _TIMES and (match["kind"] or "").casefold() in ("business", "working"):
         unit = f"business {unit}"
-    return Figure(_value(match["n"], bool(match["k"])), unit)
+    return Quantity(_value(match["n"], bool(match["k"])), unit)
 
 
 def _value(number: str, thousand: bool) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from retrieval.contents import Draft, LeftOut
+from retrieval.contents import LeftOut, VersionDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Version:
     restricted_to: tuple[frozenset[str], ...] = ()  # audiences of later restrictions; a reader must be in each
 
     @classmethod
-    def planned(cls, draft: Draft) -> Version:
+    def planned(cls, draft: VersionDraft) -> Version:
         """A draft as the first version of its document, before anybody knows its number."""
         return cls(
             draft.doc_id,

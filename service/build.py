@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy import Engine
 
-from adapters.active import Live, Pinned
+from adapters.active import Live, PinnedClassifier
 from adapters.classifier import AdapterClassifier
 from adapters.encoder import Encoder
 from adapters.message_tagger import MessageTagger
@@ -131,7 +131,7 @@ def build(
     )
     metrics.watch("shadow_waiting", "Tickets that wait for the shadow", lambda: shadow.waiting)
     metrics.watch("reviews_waiting", "Requests that wait for a reviewer", reviews.waiting)
-    pinned = Pinned(AdapterClassifier(encoder, settings.adapter, domain)) if settings.adapter else None
+    pinned = PinnedClassifier(AdapterClassifier(encoder, settings.adapter, domain)) if settings.adapter else None
     pipeline = Pipeline(
         domain=domain,
         catalog=catalog,

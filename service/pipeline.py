@@ -64,7 +64,7 @@ tracer = trace.get_tracer("formfact")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """A request past the door: scrubbed, checked, and bound to an instant, a view and a classifier."""
 
     got: Received
@@ -83,10 +83,10 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class PipelineResult:
     """A reply, and what it was made of."""
 
-    asked: Asked
+    asked: ParsedRequest
     reply: Reply
     labels: Labels | None
     evidence: Evidence | None
@@ -143,7 +143,7 @@ class Pipeline:
             self.shadow.see(Seen(read, asked.classifier.id, answered.labels, answered.reply.request_id))
         return answered.reply
 
-    def answer(self, asked: Asked) -> Answered:
+    def answer(self, asked: ParsedRequest) -> PipelineResult:
         """The way from a scrubbed ticket to a verified reply; writes nothing."""
         ticket, options, clock = asked.ticket, asked.options, _Clock(asked.deadline)
         with clock("labels"):
@@ -154,7 +154,7 @@ class Pipeline:
             evidence = self._search(asked, route) if route.facts else None
         made = self._composed(decide(route, labels, evidence, self.domain), evidence, ticket, clock)
         reply = self._reply(asked, route, labels, made, self._provenance(asked, made.composer), clock)
-        return Answered(asked, reply, labels, evidence)
+        return PipelineResult(asked, reply, labels, evidence)
 
     def triage(self, request: TriageRequest, caller: Caller) -> TriageReply:
         """Labels alone; nothing is searched and nothing is journalled."""
@@ -204,7 +204,7 @@ class Pipeline:
             )
         return options
 
-    def _asked(self, request: RespondRequest, caller: Caller, deadline: float) -> Asked:
+    def _asked(self, request: RespondRequest, caller: Caller, deadline: float) -> ParsedRequest:
         """The request, checked, with everything that it fixes: instant, view, classifier."""
         options = self._checked(request.options())
         moment, view = self.view(request.as_of, request.revision, caller)
@@ -213,7 +213,7 @@ class Pipeline:
         self._check_customer(ticket, view)
         classifier = self._classifier(options, caller, ticket)
         enquiry = self.enquiry(got)
-        return Asked(got, enquiry, options, moment, view, caller.sees_revisions, classifier, deadline)
+        return ParsedRequest(got, enquiry, options, moment, view, caller.sees_revisions, classifier, deadline)
 
     def _knows(self, view: View, kind: str, words: str) -> bool:
         """Whether what looks like personal data is a value of a slot, or a name that documents use.
@@ -263,7 +263,7 @@ class Pipeline:
         moment = parse_instant(as_of, self.domain.zone) if as_of else now()
         return moment, self.catalog.view(caller.audiences, moment, revision)
 
-    def _labels(self, asked: Asked) -> Labels | None:
+    def _labels(self, asked: ParsedRequest) -> Labels | None:
         """Labels of a ticket; None where a remote model does not answer, for that costs nobody a reply."""
         try:
             return asked.classifier.label(self.read_by(asked.ticket, asked.enquiry))
@@ -275,13 +275,13 @@ class Pipeline:
         """What a classifier reads of a ticket: of a message that only thanks no thread."""
         return ticket.alone if enquiry.closes else ticket.model_text
 
-    def _search(self, asked: Asked, route: Route) -> Evidence:
+    def _search(self, asked: ParsedRequest, route: Route) -> Evidence:
         reader = self.selector.reader
         least = reader.sufficient_unlabelled if route.unlabelled else reader.sufficient
         select = partial(self.selector.select, given=self.given(asked.ticket), sufficient=least)
         return tuple(self._found(asked, question, select) for question in route.questions)
 
-    def _found(self, asked: Asked, question: Question, select: Select) -> Finding:
+    def _found(self, asked: ParsedRequest, question: Question, select: Select) -> Finding:
         """What answers a question today, or at the time that it is about, where that is another answer."""
         period = asked_about(question, self.domain, asked.moment)
         if period is None:
@@ -297,13 +297,13 @@ class Pipeline:
             return replace(found[0], units=(), conflict=(), period=period, unclear=True)
         return replace(found[0], period=period)
 
-    def _found_at(self, asked: Asked, question: Question, select: Select, moment: datetime) -> Finding:
+    def _found_at(self, asked: ParsedRequest, question: Question, select: Select, moment: datetime) -> Finding:
         view = self.catalog.view(asked.view.audiences, moment, asked.view.revision)
         found = select(view, question)
         self.catalog.confirm(view)
         return found
 
-    def _at_unknown_time(self, asked: Asked, question: Question, select: Select, today: Finding) -> Finding:
+    def _at_unknown_time(self, asked: ParsedRequest, question: Question, select: Select, today: Finding) -> Finding:
         """Answer "What did it cost then?" when no date is understood: ask for the date if the answer ever changed."""
         timeline = self.catalog.timeline()
         changes = {b for unit in today.units for b in timeline.history(unit.version.doc_id).boundaries()}
@@ -348,7 +348,7 @@ class Pipeline:
 
     def _reply(
         self,
-        asked: Asked,
+        asked: ParsedRequest,
         route: Route,
         labels: Labels | None,
         made: _Composed,
@@ -378,7 +378,7 @@ class Pipeline:
         )
         return [citation_out(c, end, self.domain) for c, end in zip(draft.citations, ends, strict=True)]
 
-    def _provenance(self, asked: Asked, composer: str) -> Provenance:
+    def _provenance(self, asked: ParsedRequest, composer: str) -> Provenance:
         view = asked.view
         return Provenance(
             adapters={
@@ -394,7 +394,7 @@ class Pipeline:
             composer=composer,
         )
 
-    def _record(self, request: RespondRequest, answered: Answered, caller: Caller) -> None:
+    def _record(self, request: RespondRequest, answered: PipelineResult, caller: Caller) -> None:
         asked = answered.asked
         told = asdict(asked.ticket) | request.model_dump(
             include={"mode", "audience", "as_of", "revision", "labels", "facts"}

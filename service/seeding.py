@@ -22,7 +22,7 @@ from sqlalchemy import Connection, select, update
 from domains.seal import fingerprint_of
 from domains.spec import FormfactError, InvalidInput
 from ingest.commands import table
-from ingest.folder import SIDE_CAR, Outcome, doc_id_of, files, ingest, submission
+from ingest.folder import SIDE_CAR, FileOutcome, doc_id_of, files, ingest, submission
 from ingest.metadata import Metadata
 from retrieval.catalog_writer import writing
 from retrieval.tables import revisions
@@ -116,7 +116,7 @@ def _changes(services: Services) -> Mapping[str, frozenset[str]]:
 
 def _publish(services: Services, plan: _Plan, folder: Path, console: Console) -> None:
     """Publish files, each with its row in `seeds` in the same transaction."""
-    outcomes: list[Outcome] = []
+    outcomes: list[FileOutcome] = []
     by_document: dict[str, list[ShippedFile]] = defaultdict(list)
     for shipped in plan.publish:
         by_document[shipped.doc_id].append(shipped)

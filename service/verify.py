@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from retrieval.lexical import tokens
-from retrieval.quantities import APART, Figure, unstated
+from retrieval.quantities import APART, Quantity, unstated
 from service.compose import Draft
 
 _DENIAL = re.compile(r"\b(not|no|never|none|nor|without|cannot|unless|except|only)\b|n['’]t\b", re.I)
@@ -79,7 +79,7 @@ def faults(claim: str, cited: str) -> list[str]:
     return found
 
 
-def _named(missing: Iterable[Figure]) -> str:
+def _named(missing: Iterable[Quantity]) -> str:
     return ", ".join(sorted(f"{f.value} {f.unit}".strip() for f in missing))
 
 

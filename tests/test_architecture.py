@@ -71,6 +71,15 @@ def test_modules_import_each_other_without_cycles():
         walk(module)
 
 
+def test_no_class_name_stands_twice():
+    places = {}
+    for path in SOURCES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
 def test_no_room_for_things_without_a_place():
     for path in SOURCES:
         assert not set(path.relative_to(ROOT).with_suffix("").parts) & {"utils", "common", "core", "helpers"}, path

@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score
 
 from domains.spec import InvalidInput
 from evals import cost, figures
-from evals.answers import Answered, Answers, Usage, bound_to, key
+from evals.answers import AnswerStore, ArmAnswer, Usage, bound_to, key
 from evals.arms import ARMS, HYBRID, RAG, TUNED
 from evals.cases import Case
 from evals.causes import cause
@@ -19,7 +19,7 @@ from tests.test_evals import CASE
 
 MARKS = Marks("x", ("plain",), True, False, False, True, 1.0, 1.0, True, None, False, None, False, {"queue": True})
 USAGE = Usage(0, 0, 0, 1.0, 2.0)
-ROW = Answered(
+ROW = ArmAnswer(
     key="k",
     arm=HYBRID,
     case="x-1",
@@ -127,14 +127,14 @@ def test_the_likely_cause_is_the_first_step_that_lost_something(changed, why):
 
 
 def test_answers_are_kept_on_disk_and_a_changed_case_is_another(tmp_path):
-    answers = Answers(tmp_path / "a.jsonl")
+    answers = AnswerStore(tmp_path / "a.jsonl")
     answers.keep(ROW)
-    assert Answers(tmp_path / "a.jsonl").get("k") == ROW
+    assert AnswerStore(tmp_path / "a.jsonl").get("k") == ROW
     with (tmp_path / "a.jsonl").open("ab") as file:
         file.write(b'{"key": "torn')  # killed while it wrote
-    after = Answers(tmp_path / "a.jsonl")
+    after = AnswerStore(tmp_path / "a.jsonl")
     after.keep(replace(ROW, key="l"))
-    assert [Answers(tmp_path / "a.jsonl").get(name) is not None for name in "kl"] == [True, True]
+    assert [AnswerStore(tmp_path / "a.jsonl").get(name) is not None for name in "kl"] == [True, True]
     case, other = Case.model_validate(CASE), Case.model_validate(CASE | {"as_of": "2026-01-01"})
     names = {key(c, a, b) for c in (case, other) for a in (ARM[HYBRID], ARM[RAG]) for b in ("x", "y")}
     assert len(names) == 8

@@ -11,7 +11,7 @@ import pytest
 from adapters.selftrain import SelfTrained, Topics, surest
 from domains.spec import InvalidInput
 from evals.benchmarks.arms import ARMS, LORA, POOLED, run
-from evals.benchmarks.classify import Run, Summary, compare, recommended
+from evals.benchmarks.classify import BenchmarkRun, Summary, compare, recommended
 from evals.benchmarks.classify_report import markdown
 from evals.benchmarks.datasets import load
 
@@ -136,7 +136,7 @@ def made(arm, right):
     return Summary(
         arm,
         (
-            Run(
+            BenchmarkRun(
                 arm,
                 0,
                 9,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adapters.card import ADAPTER, Grounds, evaluate, write_card
+from adapters.card import ADAPTER, CardInputs, evaluate, write_card
 from adapters.classifier import AdapterClassifier
 from adapters.data import rows
 from adapters.data.personal import detection
@@ -26,7 +26,7 @@ def test_a_card_tells_figures_slices_agreement_and_personal_data(classifier, enc
     every = rows.split(rows.read(tickets / "train.jsonl", domain.label_names))
     split = rows.Split(every.train[:_FEW], every.validation[:_FEW], every.calibration[:_FEW])
     figures = evaluate(classifier, encoder, split, split.calibration)
-    grounds = Grounds(
+    grounds = CardInputs(
         agreement(annotator_pairs(annotated(tickets, domain.label_names)), domain.label_names, domain.ordinal),
         detection(tickets / "personal.jsonl", tickets / "train.jsonl", "test", tagger.scrub),
     )

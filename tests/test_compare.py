@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 from adapters.structured import Structured
 from domains.spec import InvalidInput, NotConfigured
 from evals import consistency, cost, freshness, inspect_log, pages
-from evals.answers import Answers
-from evals.arms import ARMS, HYBRID, PAIRS, RAG, TUNED, Group, Labels
+from evals.answers import AnswerStore
+from evals.arms import ARMS, HYBRID, PAIRS, RAG, TUNED, Group, LabelSource
 from evals.cases import Case, load, read
 from evals.compare import Comparison
 from evals.compare_commands import app
 from evals.estimate import estimate
-from evals.experiment import Plan, sample
+from evals.experiment import ComparisonPlan, sample
 from evals.import_tickets import cases_of
 from evals.intervals import Interval
 from evals.judge import judged
@@ -58,7 +58,7 @@ def compared(services, tmp_path, arms, cases, model=None):
     if chat:
         pipeline = replace(services.pipeline, chat=ChatComposer(services.domain, chat))
         services = replace(services, pipeline=pipeline)
-    comparison = Comparison(Pipelines(services, chat), kept, Answers(tmp_path / "answers.jsonl"))
+    comparison = Comparison(Pipelines(services, chat), kept, AnswerStore(tmp_path / "answers.jsonl"))
     return comparison.run([ARM[name] for name in arms], cases, iter)
 
 
@@ -113,7 +113,7 @@ def test_answers_of_a_model_are_replayed_from_a_file_without_it(services, tmp_pa
     cases, said = [Case.model_validate(PRICE)], json.dumps({"can_answer": False, "answer": "x"})
     first = compared(services, tmp_path, ["chat model alone"], cases, Said(text=said))
     kept = replayed(tmp_path / "calls.jsonl")
-    again = Comparison(Pipelines(services, Structured(kept, kept.name)), kept, Answers(tmp_path / "other.jsonl"))
+    again = Comparison(Pipelines(services, Structured(kept, kept.name)), kept, AnswerStore(tmp_path / "other.jsonl"))
     (found,) = again.run([ARM["chat model alone"]], cases, iter)
     assert (found.as_composed, found.usage.calls) == (first[0].as_composed, 1)
     other = [Case.model_validate(PRICE | {"ticket": {"body": "Which cards do you take?"}})]
@@ -127,7 +127,7 @@ def test_answers_of_a_model_are_replayed_from_a_file_without_it(services, tmp_pa
 def test_the_two_arms_of_a_pair_differ_in_one_thing():
     assert {len(ARM[ours].differs_from(ARM[theirs])) for ours, theirs in PAIRS} == {1}
     assert {ARM[name].mode for name in ("rag", "rag, chat")} == {"rag"}
-    assert ARM["rag, chat"].labels is Labels.NONE
+    assert ARM["rag, chat"].labels is LabelSource.NONE
 
 
 def test_a_sample_is_spread_over_the_tags_and_always_the_same(domain):
@@ -284,7 +284,7 @@ def test_money_tells_its_inputs_and_what_other_prices_would_change():
 
 def test_what_a_domain_lacks_is_not_measured_and_said_to_be_missing(tmp_path, domain):
     def plan(spec):
-        return Plan(spec, "x", (), (), Settings(), None, cost.load(cost.PRICES), False, tmp_path)
+        return ComparisonPlan(spec, "x", (), (), Settings(), None, cost.load(cost.PRICES), False, tmp_path)
 
     bare = plan(domain.model_copy(update={"folder": tmp_path}))
     assert [line.split(" is not")[0] for line in bare.missing] == ["Consistency", "Freshness"]

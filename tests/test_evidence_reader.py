@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.data.judged import Asked, Judged, Text
+from adapters.data.judged import JudgedQuestion, JudgedSet, Text
 from adapters.evidence import Read, average, late, load, logits, manifest_of, read, save, tokenized
 from adapters.evidence_calibration import calibrate
 from adapters.evidence_lists import lists
-from adapters.evidence_training import RECIPE, Shelf, parted, ranked, train
+from adapters.evidence_training import RECIPE, TrainingCorpus, parted, ranked, train
 from adapters.readers import SHIPPED, Calibrated, ScoreCalibration, calibrated, keep
 from domains.spec import Conflict, IntegrityError, InvalidInput, NotConfigured
 from ingest.judging import judged_folder, take_in
@@ -117,10 +117,11 @@ def small():
     codes = ["vro", "kel", "tam", "bup", "sid", "nog", "fex", "lum"]
     texts = tuple(Text(f"codes#{i}", "Codes", f"The machine shows {100 + i} then.") for i in range(len(codes)))
     asked = [
-        Asked(f"q{i}", f"what if it says {c}", frozenset({f"codes#{i}"}), group="codes") for i, c in enumerate(codes)
+        JudgedQuestion(f"q{i}", f"what if it says {c}", frozenset({f"codes#{i}"}), group="codes")
+        for i, c in enumerate(codes)
     ]
-    none = [Asked(f"n{i}", f"who paints the {c}", frozenset(), group="codes") for i, c in enumerate(codes)]
-    return Judged("codes", texts, (*asked, *none))
+    none = [JudgedQuestion(f"n{i}", f"who paints the {c}", frozenset(), group="codes") for i, c in enumerate(codes)]
+    return JudgedSet("codes", texts, (*asked, *none))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def trained(encoder, small):
 
 
 def test_it_learns_which_text_answers_and_which_question_none_does(encoder, small, trained):
-    best, logits = ranked(encoder.base, trained, Shelf.of(small, small.questions), 8)  # (questions, texts)
+    best, logits = ranked(encoder.base, trained, TrainingCorpus.of(small, small.questions), 8)  # (questions, texts)
     answerable = len(small.answerable)
     assert (best[:answerable, 0] == np.arange(answerable)).mean() >= 0.75
     assert (logits[answerable:, 0] < 0).mean() >= 0.75
@@ -211,7 +212,7 @@ def test_an_average_lies_between_the_readers_that_it_is_made_of(encoder, small, 
 
 
 def test_in_eight_bits_the_score_is_nearly_the_same(encoder, small, trained):
-    shelf = Shelf.of(small, small.questions)
+    shelf = TrainingCorpus.of(small, small.questions)
     best, exact = ranked(encoder.base, trained, shelf, 8)
     readings = [reading.packed() for reading in read(encoder.base, trained, shelf.texts)]
     for question, order, wanted in zip(small.questions, best, exact, strict=True):
@@ -245,10 +246,10 @@ class Known:
 def judged_by(count, right):
     """Questions of which a share is answered by the first of two texts, and the others by none."""
     asked = [
-        Asked(f"q{i}", f"{i}", frozenset({"t#0"} if i % 100 < right * 100 else ()), group="t")
+        JudgedQuestion(f"q{i}", f"{i}", frozenset({"t#0"} if i % 100 < right * 100 else ()), group="t")
         for i in range(10 * count)
     ]
-    return Judged("t", (Text("t#0", "", "one"), Text("t#1", "", "two")), tuple(asked))
+    return JudgedSet("t", (Text("t#0", "", "one"), Text("t#1", "", "two")), tuple(asked))
 
 
 def test_calibration_turns_a_higher_score_into_a_higher_probability():

@@ -11,7 +11,7 @@ import pytest
 from langchain_core.embeddings import Embeddings
 from rich.console import Console
 
-from adapters.active import Pinned
+from adapters.active import PinnedClassifier
 from adapters.classifier import AdapterClassifier
 from adapters.data import rows
 from adapters.recipe import Recipe
@@ -79,7 +79,7 @@ def test_an_adapter_that_learnt_shuffled_labels_does_not_pass(services, domain, 
         tmp_path / "a",
         _silent,
     )
-    bad = Pinned(AdapterClassifier(services.encoder, tmp_path / "a", domain))
+    bad = PinnedClassifier(AdapterClassifier(services.encoder, tmp_path / "a", domain))
     asked = replace(services, pipeline=replace(services.pipeline, labelling=bad))
     verdict = judged(domain, list(run(asked, load(domain, "dev")[::4], "hybrid")))
     assert not verdict.passed

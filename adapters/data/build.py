@@ -17,7 +17,7 @@ from typing import Any
 from adapters.atomic_dir import need_room, whole
 from adapters.data.facts import facts_in
 from adapters.data.leakage import Embed, alike, grouped, normal, refuse_contradictions
-from adapters.data.quality import Agreement, Slice, agreement, balance, cross_predicted, doubtful, slices
+from adapters.data.quality import Agreement, QualitySlice, agreement, balance, cross_predicted, doubtful, slices
 from adapters.data.rows import Fields, scrubbed, share_of, targets
 from adapters.data.sources import Sourced, annotator_pairs
 from adapters.scrub import REMOVABLE, Scrubber
@@ -43,7 +43,7 @@ class Findings:
     agreement: dict[str, Agreement]
     balance: dict[str, dict[str, int]]
     doubtful: dict[str, list[str]]  # field -> ids, the most doubtful first
-    slices: dict[str, list[Slice]]
+    slices: dict[str, list[QualitySlice]]
     cheap_accuracy: dict[str, float]  # of the joined head, on groups that it did not learn from
 
 

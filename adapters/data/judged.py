@@ -27,7 +27,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JudgedQuestion:
     """A question with what else its asker said."""
 
     id: str
@@ -46,20 +46,20 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedSet:
     """Texts and questions on them; `train` are further questions, to learn from."""
 
     name: str
     texts: tuple[Text, ...]
-    questions: tuple[Asked, ...]
-    train: tuple[Asked, ...] = ()
+    questions: tuple[JudgedQuestion, ...]
+    train: tuple[JudgedQuestion, ...] = ()
 
     @property
-    def answerable(self) -> tuple[Asked, ...]:
+    def answerable(self) -> tuple[JudgedQuestion, ...]:
         """The questions that some text answers."""
         return tuple(q for q in self.questions if q.relevant)
 
-    def checked(self) -> Judged:
+    def checked(self) -> JudgedSet:
         """The same.
 
         Raises:
@@ -76,7 +76,7 @@ class Judged:
         return self
 
 
-def judged(folder: Path) -> Judged:
+def judged(folder: Path) -> JudgedSet:
     """Read a folder.
 
     Raises:
@@ -86,11 +86,11 @@ def judged(folder: Path) -> Judged:
     texts = tuple(Text(r["id"], r.get("title", ""), r["text"]) for r in found)
     rows = list(json_lines(_either(folder / "questions.jsonl"), ("id", "text", "relevant")))
     sides = {side: tuple(_asked(r) for r in rows if (r.get("split") == "train") is side) for side in (True, False)}
-    return Judged(folder.name, texts, sides[False], sides[True]).checked()
+    return JudgedSet(folder.name, texts, sides[False], sides[True]).checked()
 
 
-def _asked(row: dict[str, Any]) -> Asked:
-    return Asked(
+def _asked(row: dict[str, Any]) -> JudgedQuestion:
+    return JudgedQuestion(
         row["id"],
         row["text"],
         frozenset(row["relevant"]),

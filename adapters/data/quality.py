@@ -33,7 +33,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class QualitySlice:
     """A part of the rows: how often a cheap model is right there, 0..1, and whether that is worse than elsewhere."""
 
     name: str
@@ -94,7 +94,7 @@ def doubtful(numbers: Ints, probabilities: Floats) -> list[int]:
     return [int(n) for n in ranked]
 
 
-def slices(rows: Sequence[Row], right: Sequence[bool]) -> list[Slice]:
+def slices(rows: Sequence[Row], right: Sequence[bool]) -> list[QualitySlice]:
     """Accuracy by length and by every facet that rows tell; worse: by Fisher's test at a 5 % false discovery rate."""
     marks = np.array(right)
     masks = {name: mask for name, mask in _masks(rows).items() if _SMALLEST_SLICE <= mask.sum() < len(rows)}
@@ -108,7 +108,7 @@ def slices(rows: Sequence[Row], right: Sequence[bool]) -> list[Slice]:
     ]
     adjusted = false_discovery_control(chances)
     return [
-        Slice(name, int(m.sum()), round(float(marks[m].mean()), 3), bool(p < _SURE))
+        QualitySlice(name, int(m.sum()), round(float(marks[m].mean()), 3), bool(p < _SURE))
         for (name, m), p in zip(masks.items(), adjusted, strict=True)
     ]
 

@@ -87,7 +87,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialResult:
     """What an arm made of a task."""
 
     probabilities: Floats  # calibrated, (test, labels)
@@ -97,7 +97,7 @@ class Outcome:
     milliseconds_a_text: float
 
 
-class _Fitted(Protocol):
+class _FittedArm(Protocol):
     trainable_parameters: int
 
     def logits(self, texts: list[str]) -> Logits: ...
@@ -105,7 +105,7 @@ class _Fitted(Protocol):
     def frozen(self, texts: list[str]) -> Features: ...
 
 
-def run(arm: str, task: Task) -> Outcome:
+def run(arm: str, task: Task) -> TrialResult:
     """Learn and score with one arm, in this process.
 
     Raises:
@@ -122,7 +122,7 @@ def run(arm: str, task: Task) -> Outcome:
     asked = [*task.test, *task.outside]
     logits = fitted.logits(asked)
     each = 1000 * (time.perf_counter() - begun) / len(asked)
-    return Outcome(
+    return TrialResult(
         probabilities=softmax(logits[: len(task.test)], heat),
         strangeness=_told_apart(fitted, task, asked, logits, heat) if task.outside else {},
         trainable_parameters=fitted.trainable_parameters,
@@ -131,10 +131,10 @@ def run(arm: str, task: Task) -> Outcome:
     )
 
 
-def _fitted(base: Base, arm: str, task: Task) -> _Fitted:
+def _fitted(base: Base, arm: str, task: Task) -> _FittedArm:
     if arm in METHODS:
         return _Cheap(base, arm, task)
-    return _Pooled(base, task) if arm == POOLED else _Trained(base, arm, task)
+    return _PooledFeatures(base, task) if arm == POOLED else _Trained(base, arm, task)
 
 
 def _base(arm: str, task: Task) -> Base:
@@ -145,7 +145,7 @@ def _base(arm: str, task: Task) -> Base:
     return QuantizedDecoder(Path(task.decoder))
 
 
-def _told_apart(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
+def _told_apart(fitted: _FittedArm, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
     """Every score of what is out of scope, and where such texts are known, the sum of them that tells those best."""
     if not (task.known_outside and task.validation):
         return _strangeness(fitted, task, asked, logits, heat)
@@ -159,7 +159,7 @@ def _told_apart(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, h
     return found | {"learnt sum": model.decision_function(scores[: len(asked)])}
 
 
-def _strangeness(fitted: _Fitted, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
+def _strangeness(fitted: _FittedArm, task: Task, asked: list[str], logits: Logits, heat: float) -> dict[str, Floats]:
     train = [e.text for e in task.train]
     learnt, seen = fitted.features(train), fitted.features(asked)
     shifted = logits - logits.max(1, keepdims=True)
@@ -204,7 +204,7 @@ class _Cheap:
         return self.frozen(texts)
 
 
-class _Pooled:
+class _PooledFeatures:
     """A linear model of frozen embeddings, n-grams and topics, that also learns from texts without labels."""
 
     def __init__(self, base: Base, task: Task) -> None:

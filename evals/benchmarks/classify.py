@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from adapters.metrics import calibration_error, coverage_at_risk, scores
 from domains.spec import Unavailable
-from evals.benchmarks.arms import BY_COST, QLORA, UNLABELLED, Outcome, Task, run
+from evals.benchmarks.arms import BY_COST, QLORA, UNLABELLED, Task, TrialResult, run
 from evals.benchmarks.datasets import Benchmark
 
 _VERSION = 4  # of what a run means: results of another are not reused
@@ -27,7 +27,7 @@ _RECALL_AT = 0.05  # share of texts in scope that may be refused when out-of-sco
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BenchmarkRun:
     """The figures of one arm with one seed; shares 0..1."""
 
     arm: str
@@ -51,7 +51,7 @@ class Summary:
     """An arm over its seeds: means, and half the width of a 95 % interval of the mean where there are several seeds."""
 
     arm: str
-    runs: tuple[Run, ...]
+    runs: tuple[BenchmarkRun, ...]
 
     def mean(self, figure: str) -> float:
         """Over seeds."""
@@ -91,7 +91,7 @@ def compare(
         Unavailable: a run was killed, for want of memory most likely.
     """
     store.mkdir(parents=True, exist_ok=True)
-    found: dict[str, list[Run]] = {arm: [] for arm in arms}
+    found: dict[str, list[BenchmarkRun]] = {arm: [] for arm in arms}
     for arm, seed in track([(arm, seed) for arm in arms for seed in range(seeds)]):
         task = _task(data, seed, draw, epochs)
         if arm in UNLABELLED:
@@ -101,7 +101,7 @@ def compare(
         path = store / f"{_name(arm, task, data)}.json"
         if not path.is_file():
             _keep(path, _apart(arm, task, data))
-        found[arm].append(Run(**json.loads(path.read_text(encoding="utf-8"))))
+        found[arm].append(BenchmarkRun(**json.loads(path.read_text(encoding="utf-8"))))
     return [Summary(arm, tuple(runs)) for arm, runs in found.items()]
 
 
@@ -123,7 +123,7 @@ def _worse(one: Summary, best: Summary) -> bool:
     return bool(apart.mean() > 1.96 * error)
 
 
-def _rights(run: Run) -> np.ndarray:
+def _rights(run: BenchmarkRun) -> np.ndarray:
     return np.asarray(np.frombuffer(run.right.encode(), dtype=np.uint8) == ord("1"))
 
 
@@ -146,13 +146,13 @@ def _name(arm: str, task: Task, data: Benchmark) -> str:
     return f"{''.join(c if c.isalnum() else '-' for c in arm.lower())}-{task.seed}-{digest}"
 
 
-def _keep(path: Path, run: Run) -> None:
+def _keep(path: Path, run: BenchmarkRun) -> None:
     beside = path.with_suffix(".writing")
     beside.write_text(json.dumps(asdict(run)) + "\n", encoding="utf-8")
     beside.replace(path)
 
 
-def _apart(arm: str, task: Task, data: Benchmark) -> Run:
+def _apart(arm: str, task: Task, data: Benchmark) -> BenchmarkRun:
     """In a new process, so that memory is that of this arm alone and nothing is left over from another."""
     spawned = multiprocessing.get_context("spawn")
     try:
@@ -163,18 +163,18 @@ def _apart(arm: str, task: Task, data: Benchmark) -> Run:
     return _figures(arm, task, data, outcome, peak)
 
 
-def _measured(arm: str, task: Task) -> tuple[Outcome, int]:
+def _measured(arm: str, task: Task) -> tuple[TrialResult, int]:
     outcome = run(arm, task)
     return outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
 
 
-def _figures(arm: str, task: Task, data: Benchmark, outcome: Outcome, peak: int) -> Run:
+def _figures(arm: str, task: Task, data: Benchmark, outcome: TrialResult, peak: int) -> BenchmarkRun:
     wanted = task.numbers(data.test)
     predicted = outcome.probabilities.argmax(1)
     found = scores(predicted, wanted)
     outside = np.arange(len(data.test) + len(data.outside)) >= len(data.test)
     told = outcome.strangeness if data.outside else {}
-    return Run(
+    return BenchmarkRun(
         arm=arm,
         seed=task.seed,
         rows=len(task.train),

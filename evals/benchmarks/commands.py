@@ -20,8 +20,8 @@ from evals.progress import shown
 from evals.result_table import measured
 
 if TYPE_CHECKING:
-    from adapters.data.judged import Judged
-    from evals.benchmarks.corpus import Shelf
+    from adapters.data.judged import JudgedSet
+    from evals.benchmarks.corpus import Corpus
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -261,11 +261,11 @@ def speed(
     Example: `formfact bench speed --rounds 3`
     """
     from domains.spec import load_domain
-    from evals.benchmarks.speed import Plan, measure
+    from evals.benchmarks.speed import SpeedPlan, measure
     from evals.cases import load
 
     spec = load_domain(domain)
-    plan = Plan(tuple(int(n) for n in clients.split(",")), rounds, seconds)
+    plan = SpeedPlan(tuple(int(n) for n in clients.split(",")), rounds, seconds)
     place = out / "speed"
     place.mkdir(parents=True, exist_ok=True)
     found = measure(spec, place, load(spec, "dev"), plan, shown("Asking"))
@@ -273,7 +273,7 @@ def speed(
 
 
 @contextmanager
-def _shelf(data: Path, out: Path, reader: str, name: str) -> Iterator[tuple[Judged, Shelf]]:
+def _shelf(data: Path, out: Path, reader: str, name: str) -> Iterator[tuple[JudgedSet, Corpus]]:
     """The data set of a folder, published in a folder below `out` that its texts name."""
     from adapters.encoder import Encoder
     from adapters.readers import calibrated, scorer_of

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapters.data.judged import Asked, Judged, Text
+from adapters.data.judged import JudgedQuestion, JudgedSet, Text
 from adapters.encoder import Encoder
 from domains.spec import Domain
 from ingest.drafting import Submission
@@ -29,7 +29,7 @@ _HITS = 60  # passages that are looked at: several are of one text
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Corpus:
     """The parts that a question goes through, with the view of everybody."""
 
     retriever: Retriever
@@ -41,12 +41,12 @@ class Shelf:
         """The texts of passages, best first, each once."""
         return list(dict.fromkeys(self._names[hit.version.doc_id] for hit in hits))
 
-    def search(self, question: Asked, retriever: Retriever | None = None) -> tuple[Hit, ...]:
+    def search(self, question: JudgedQuestion, retriever: Retriever | None = None) -> tuple[Hit, ...]:
         """The passages for a question, asked with the message before it."""
         asked = retriever or self.retriever
         return asked.search(self.view, question.text, question.surroundings, limit=_HITS)
 
-    def without(self, texts: frozenset[str]) -> Shelf:
+    def without(self, texts: frozenset[str]) -> Corpus:
         """The same with some texts taken out: what is left are the near misses."""
         kept = tuple(v for v in self.view.versions if self._names[v.doc_id] not in texts)
         return replace(self, view=View(self.view.moment, self.view.revision, self.view.audiences, kept))
@@ -54,8 +54,8 @@ class Shelf:
 
 @contextmanager
 def shelved(
-    data: Judged, folder: Path, domain: Domain, encoder: Encoder, reader: Reader, track: Track
-) -> Iterator[Shelf]:
+    data: JudgedSet, folder: Path, domain: Domain, encoder: Encoder, reader: Reader, track: Track
+) -> Iterator[Corpus]:
     """Publish the texts of a data set in a folder, one document each.
 
     Args:
@@ -81,7 +81,7 @@ def shelved(
                 publisher.publish(_submission(name, text, everybody), "bench", everybody)
         retriever = Retriever(catalog, lexical, dense, encoder)
         selector = Selector(plain, retriever, Readings(engine, reader))
-        yield Shelf(retriever, selector, catalog.view(everybody, now()), names)
+        yield Corpus(retriever, selector, catalog.view(everybody, now()), names)
     finally:
         dense.close()
         engine.dispose()

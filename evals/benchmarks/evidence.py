@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.data.judged import Judged
+from adapters.data.judged import JudgedSet
 from evals.cases import UNANSWERABLE, Case
 from evals.intervals import Interval, of_auroc, of_mean
 from evals.run import caller_of, request_of
@@ -58,7 +58,7 @@ def on_cases(
 
 
 def on_organisations(
-    reader: Reader, organisations: Sequence[Judged], track: Callable[..., Iterator[Judged]]
+    reader: Reader, organisations: Sequence[JudgedSet], track: Callable[..., Iterator[JudgedSet]]
 ) -> Ordered:
     """Order all texts of organisations by a reader."""
     told: list[_Asked] = []

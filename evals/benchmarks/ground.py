@@ -35,7 +35,7 @@ _SUPPORTED = {"supported": 1.0, "not_supported": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LabelledClaim:
     """A claim, the sentences of its source, and how far people held it to be supported."""
 
     text: str
@@ -52,7 +52,7 @@ class Grounded:
     rank_correlation: Interval | None  # with the people's scores (Spearman 1904), -1..1
 
 
-def load(folder: Path) -> tuple[Claim, ...]:
+def load(folder: Path) -> tuple[LabelledClaim, ...]:
     """Read `claims.jsonl.gz` (WiCE), or `human_evaluations.jsonl` with `passages.jsonl` (MTRAG).
 
     Raises:
@@ -61,7 +61,7 @@ def load(folder: Path) -> tuple[Claim, ...]:
     if (folder / "claims.jsonl.gz").is_file():
         rows = json_lines(folder / "claims.jsonl.gz", ("claim", "evidence", "label"))
         told = [r for r in rows if r["label"] in _SUPPORTED]
-        return tuple(Claim(r["claim"], tuple(r["evidence"]), _SUPPORTED[r["label"]]) for r in told)
+        return tuple(LabelledClaim(r["claim"], tuple(r["evidence"]), _SUPPORTED[r["label"]]) for r in told)
     if (folder / "human_evaluations.jsonl").is_file():
         texts = {
             r["id"]: [r["text"][a:b] for a, b in sentence_spans(r["text"])]
@@ -73,11 +73,11 @@ def load(folder: Path) -> tuple[Claim, ...]:
 
 
 def compare(
-    claims: Sequence[Claim],
+    claims: Sequence[LabelledClaim],
     arms: Sequence[str],
     embedder: Embeddings,
     reader: Reader,
-    track: Callable[[Sequence[Claim]], Iterator[Claim]],
+    track: Callable[[Sequence[LabelledClaim]], Iterator[LabelledClaim]],
 ) -> list[Grounded]:
     """Score every claim with each arm."""
     weights = _rarity(claims)
@@ -85,7 +85,9 @@ def compare(
     return [_figures(arm, [t[arm] for t in told], [c.support for c in claims]) for arm in arms]
 
 
-def _scores(claim: Claim, embedder: Embeddings, reader: Reader, weights: Mapping[str, float]) -> dict[str, float]:
+def _scores(
+    claim: LabelledClaim, embedder: Embeddings, reader: Reader, weights: Mapping[str, float]
+) -> dict[str, float]:
     page = " ".join(claim.source)
     vectors = np.asarray(embedder.embed_documents([claim.text, *claim.source]), dtype=np.float32)
     cosine = float((vectors[1:] @ vectors[0]).max())
@@ -96,7 +98,7 @@ def _scores(claim: Claim, embedder: Embeddings, reader: Reader, weights: Mapping
     return {COSINE: cosine, READER: judged, WORDS: borne_out(claim.text, page), RARE: rare, BOTH: cosine + rare}
 
 
-def _rarity(claims: Sequence[Claim]) -> dict[str, float]:
+def _rarity(claims: Sequence[LabelledClaim]) -> dict[str, float]:
     """Word -> how rare it is among the sources."""
     pages = [set(tokens(" ".join(c.source))) for c in claims]
     counts = Counter(word for page in pages for word in page)
@@ -109,8 +111,8 @@ def _figures(arm: str, scores: Sequence[float], support: Sequence[float]) -> Gro
     return Grounded(arm, None, of_pairs(scores, support, lambda a, b: float(spearmanr(a, b).statistic)))
 
 
-def _scored(row: Mapping[str, object], texts: Mapping[str, list[str]]) -> Claim:
+def _scored(row: Mapping[str, object], texts: Mapping[str, list[str]]) -> LabelledClaim:
     scores, ids = row["scores"], row["context_ids"]
     assert isinstance(scores, dict) and isinstance(ids, list)  # noqa: PT018 -- the set's own layout
     people = float(np.mean([float(s) for s in scores["faithfulness"]]))
-    return Claim(str(row["response"]), tuple(s for i in ids for s in texts.get(str(i), [])), people)
+    return LabelledClaim(str(row["response"]), tuple(s for i in ids for s in texts.get(str(i), [])), people)

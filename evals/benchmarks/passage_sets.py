@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.data.judged import Asked, Judged, Text, json_lines, judged
+from adapters.data.judged import JudgedQuestion, JudgedSet, Text, json_lines, judged
 from domains.spec import InvalidInput
 
 
-def load(folder: Path) -> Judged:
+def load(folder: Path) -> JudgedSet:
     """Read a folder.
 
     Raises:
@@ -22,30 +22,30 @@ def load(folder: Path) -> Judged:
     )
 
 
-def _bank(folder: Path) -> Judged:
+def _bank(folder: Path) -> JudgedSet:
     """tau-bench: a bank's policies; the opening line of a scenario asks for every document that its agent needs."""
     texts = tuple(Text(r["id"], r["title"], r["text"]) for r in json_lines(folder / "banking_knowledge_docs.jsonl"))
     rows = json_lines(folder / "banking_knowledge_tasks.jsonl")
-    asked = (Asked(r["id"], r["opening"], frozenset(r["required_documents"])) for r in rows if r["opening"])
-    return Judged(folder.name, texts, tuple(asked))
+    asked = (JudgedQuestion(r["id"], r["opening"], frozenset(r["required_documents"])) for r in rows if r["opening"])
+    return JudgedSet(folder.name, texts, tuple(asked))
 
 
-def _conditional(folder: Path) -> Judged:
+def _conditional(folder: Path) -> JudgedSet:
     """ConditionalQA: government pages, a sentence a text; a page's address is all that is left of its title."""
     texts = tuple(Text(r["id"], _slug(r["url"]), r["text"]) for r in json_lines(folder / "evidence_passages.jsonl"))
-    asked: dict[str, list[Asked]] = {"train": [], "dev": []}
+    asked: dict[str, list[JudgedQuestion]] = {"train": [], "dev": []}
     for r in json_lines(folder / "questions.jsonl"):
         if r["evidence_ids"]:
             relevant = frozenset(r["evidence_ids"])
-            asked[r["split"]].append(Asked(r["id"], r["question"], relevant, r["scenario"], (), r["url"]))
-    return Judged(folder.name, texts, tuple(asked["dev"]), tuple(asked["train"]))
+            asked[r["split"]].append(JudgedQuestion(r["id"], r["question"], relevant, r["scenario"], (), r["url"]))
+    return JudgedSet(folder.name, texts, tuple(asked["dev"]), tuple(asked["train"]))
 
 
 def _slug(url: str) -> str:
     return url.rstrip("/").rsplit("/", 1)[-1].replace("-", " ")
 
 
-def _conversations(folder: Path) -> Judged:
+def _conversations(folder: Path) -> JudgedSet:
     """MTRAG: turns of conversations that are answerable or not; those in between are left out."""
     texts = tuple(Text(r["id"], r["title"] or "", r["text"]) for r in json_lines(folder / "passages.jsonl"))
     asked = []
@@ -53,8 +53,8 @@ def _conversations(folder: Path) -> Judged:
         if r["answerability"] in ("ANSWERABLE", "UNANSWERABLE"):
             said = [t["text"] for t in r["turns"] if t["speaker"] == "user"]
             group = r["id"].split("<::>")[0]
-            asked.append(Asked(r["id"], said[-1], frozenset(r["context_ids"]), "", tuple(said[:-1]), group))
-    return Judged(folder.name, texts, tuple(asked))
+            asked.append(JudgedQuestion(r["id"], said[-1], frozenset(r["context_ids"]), "", tuple(said[:-1]), group))
+    return JudgedSet(folder.name, texts, tuple(asked))
 
 
 _LAYOUTS = {

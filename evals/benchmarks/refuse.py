@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from adapters.data.judged import Asked
-from evals.benchmarks.corpus import Shelf
+from adapters.data.judged import JudgedQuestion
+from evals.benchmarks.corpus import Corpus
 from evals.intervals import Interval, of_auroc
 from retrieval.questions import Question
 from retrieval.retriever import Fusion
@@ -27,10 +27,10 @@ class Refused:
 
 
 def compare(
-    shelf: Shelf,
-    questions: Sequence[Asked],
+    shelf: Corpus,
+    questions: Sequence[JudgedQuestion],
     arms: Sequence[str],
-    track: Callable[[Sequence[Asked]], Iterator[Asked]],
+    track: Callable[[Sequence[JudgedQuestion]], Iterator[JudgedQuestion]],
 ) -> list[Refused]:
     """Score every question with each arm, and the answerable ones once more without what answers them."""
     with_it: dict[str, list[float]] = {arm: [] for arm in arms}
@@ -44,7 +44,7 @@ def compare(
     return [_figures(arm, answerable, with_it[arm], without[arm]) for arm in arms]
 
 
-def score(shelf: Shelf, question: Asked, arm: str) -> float:
+def score(shelf: Corpus, question: JudgedQuestion, arm: str) -> float:
     """How sure an arm is that there is an answer."""
     if arm == SUFFICIENCY:
         return shelf.selector.select(shelf.view, Question(question.text, question.surroundings), _NOTHING).score

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from adapters.data.judged import Asked
-from evals.benchmarks.corpus import Shelf
+from adapters.data.judged import JudgedQuestion
+from evals.benchmarks.corpus import Corpus
 from evals.intervals import Interval, of_mean
 from retrieval.questions import Question
 from retrieval.retriever import Fusion, Hit
@@ -34,10 +34,10 @@ class Retrieved:
 
 
 def compare(
-    shelf: Shelf,
-    questions: Sequence[Asked],
+    shelf: Corpus,
+    questions: Sequence[JudgedQuestion],
     arms: Sequence[str],
-    track: Callable[[Sequence[Asked]], Iterator[Asked]],
+    track: Callable[[Sequence[JudgedQuestion]], Iterator[JudgedQuestion]],
 ) -> list[Retrieved]:
     """Ask every question that some text answers of every arm."""
     found: dict[str, list[list[str]]] = {arm: [] for arm in arms}
@@ -47,7 +47,7 @@ def compare(
     return [_figures(arm, questions, rankings) for arm, rankings in found.items()]
 
 
-def ranked(shelf: Shelf, question: Asked, arm: str) -> list[str]:
+def ranked(shelf: Corpus, question: JudgedQuestion, arm: str) -> list[str]:
     """The texts in the order of an arm, best first."""
     fusions = {LEXICAL: Fusion(dense=0), DENSE: Fusion(lexical=0)}
     if arm in fusions:
@@ -69,13 +69,13 @@ def reciprocal(rankings: Sequence[Sequence[str]]) -> list[str]:
     return sorted(scores, key=lambda text: (-round(scores[text], 9), text))
 
 
-def _by_evidence(shelf: Shelf, question: Asked, hits: Sequence[Hit]) -> Sequence[Hit]:
+def _by_evidence(shelf: Corpus, question: JudgedQuestion, hits: Sequence[Hit]) -> Sequence[Hit]:
     asked = Question(question.text, question.surroundings)
     best = {u.passage.key: u.score for u in reversed(shelf.selector.units(asked, hits, {}))}
     return sorted(hits, key=lambda hit: -best.get(hit.passage.key, 0.0))
 
 
-def _figures(arm: str, questions: Sequence[Asked], rankings: Sequence[Sequence[str]]) -> Retrieved:
+def _figures(arm: str, questions: Sequence[JudgedQuestion], rankings: Sequence[Sequence[str]]) -> Retrieved:
     pairs = [(q.relevant, ranking) for q, ranking in zip(questions, rankings, strict=True)]
     return Retrieved(
         arm,

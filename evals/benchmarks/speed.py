@@ -52,7 +52,7 @@ class Speed:
     peak_mb: int  # most memory of the process so far
 
 
-def measure(domain: Domain, folder: Path, cases: Sequence[Case], plan: Plan, track: Track) -> list[Speed]:
+def measure(domain: Domain, folder: Path, cases: Sequence[Case], plan: SpeedPlan, track: Track) -> list[Speed]:
     """Answer the cases by both services in turns.
 
     Args:
@@ -90,7 +90,7 @@ def measure(domain: Domain, folder: Path, cases: Sequence[Case], plan: Plan, tra
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SpeedPlan:
     """Numbers of clients, rounds of each, and seconds of a round."""
 
     clients: tuple[int, ...] = (1, 16)

@@ -18,13 +18,13 @@ from service.cli.commands import AsJson, AsOf, Audiences, Revision, desk
 
 if TYPE_CHECKING:
     from ingest.drafting import Submission
-    from ingest.folder import Outcome
+    from ingest.folder import FileOutcome
     from ingest.metadata import Metadata
     from retrieval.contents import Published
     from service.settings import Settings
     from service.use_cases.documents import IndexReport
 
-Preview = Callable[["Settings", Path, "Metadata", Console], Sequence["Outcome"]]
+Preview = Callable[["Settings", Path, "Metadata", Console], Sequence["FileOutcome"]]
 DocId = Annotated[str, typer.Argument(help="Identifier of the document.")]
 
 app = typer.Typer(no_args_is_help=False)

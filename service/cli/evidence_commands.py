@@ -18,7 +18,7 @@ from domains.commands import DomainName
 from domains.spec import Domain, load_domain
 
 if TYPE_CHECKING:
-    from adapters.data.judged import Judged
+    from adapters.data.judged import JudgedSet
 
 SHIPPED = Path(__file__).parents[2] / "adapters" / "data" / "organisations"
 
@@ -225,14 +225,14 @@ def _shown() -> Iterator[tuple[Progress, TaskID]]:
         yield bar, bar.add_task("Reading documents", total=1.0)
 
 
-def _own(spec: Domain) -> Judged:
+def _own(spec: Domain) -> JudgedSet:
     """The questions on the domain's own documents."""
     from ingest.judging import judged_folder
 
     return judged_folder(spec.folder / "evidence", spec.folder / "documents", spec)
 
 
-def _others(spec: Domain, also: list[Path] | None, bar: Progress, task: TaskID) -> list[Judged]:
+def _others(spec: Domain, also: list[Path] | None, bar: Progress, task: TaskID) -> list[JudgedSet]:
     """The questions of other folders; None: of the thirty organisations."""
     from ingest.judging import judged_folder
 

@@ -29,7 +29,7 @@ _TUNED = "LoRA adapter"  # the method whose figures stand first in a card
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class GateFigure:
     """A row of a card; None where the card does not say. Shares are 0..1."""
 
     field: str
@@ -116,13 +116,13 @@ def _reasons(parts: Services, adapter: str) -> tuple[str, ...]:
     return verdict.reasons if verdict else ()
 
 
-def _figures(card: dict[str, Any] | None) -> Iterator[Figure]:
+def _figures(card: dict[str, Any] | None) -> Iterator[GateFigure]:
     """What matters most in a card, which is JSON that training wrote and may lack anything."""
     for name, told in ((card or {}).get("fields") or {}).items():
         methods = told.get("methods") or {}
         own = methods.get(_TUNED, {})
         others = [m["accuracy"] for method, m in methods.items() if method != _TUNED and "accuracy" in m]
-        yield Figure(
+        yield GateFigure(
             field=name,
             accuracy=own.get("accuracy"),
             macro_f1=own.get("macro_f1"),

@@ -24,7 +24,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DiffRow:
     """A line before and after; None where it is only in one of them. `gap`: lines were left out before it."""
 
     before: tuple[Part, ...] | None
@@ -33,7 +33,7 @@ class Row:
     gap: bool = False
 
 
-def compared(before: str, after: str) -> list[Row]:
+def compared(before: str, after: str) -> list[DiffRow]:
     """The lines that differ, with a few around them; none where the texts are equal."""
     old, new = before.splitlines(), after.splitlines()
     if len(old) * len(new) > _MOST_PAIRS:
@@ -42,10 +42,10 @@ def compared(before: str, after: str) -> list[Row]:
     return [row for number, group in enumerate(groups) for row in _group(old, new, group, number > 0)]
 
 
-def _group(old: list[str], new: list[str], group: list[tuple[str, int, int, int, int]], gap: bool) -> Iterator[Row]:
+def _group(old: list[str], new: list[str], group: list[tuple[str, int, int, int, int]], gap: bool) -> Iterator[DiffRow]:
     for kind, a, b, c, d in group:
         for left, right in zip_longest(old[a:b], new[c:d]):
-            yield Row(*_marked(left, right), same=kind == "equal", gap=gap)
+            yield DiffRow(*_marked(left, right), same=kind == "equal", gap=gap)
             gap = False
 
 

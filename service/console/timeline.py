@@ -19,7 +19,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimelineLine:
     """A version: from when to when it was meant to hold, and where in that time it does."""
 
     version: int
@@ -31,7 +31,7 @@ class Line:
 class Chart:
     """One line a version, the latest first; where today and retractions stand; years as ticks."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineLine, ...]
     today: float
     ends: tuple[float, ...]
     years: tuple[tuple[float, int], ...]
@@ -62,7 +62,7 @@ def chart(
     scale = _Scale.around(edges[0], edges[-1])
     held = [(start, end, holds(start)) for start, end in zip(edges, [*edges[1:], scale.last], strict=True)]
     lines = tuple(
-        Line(
+        TimelineLine(
             version=v.version,
             stated=scale.bar(v.start, v.end or scale.last),
             holding=tuple(scale.bar(a, b) for a, b, number in held if number == v.version),

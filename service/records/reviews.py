@@ -60,7 +60,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReviewerJudgement:
     """A judgement, whose and when."""
 
     reviewer: str
@@ -79,7 +79,7 @@ class Review:
     wanted: int
     done: bool
     record: Record
-    judged: tuple[Judged, ...]
+    judged: tuple[ReviewerJudgement, ...]
 
 
 class Reviews:
@@ -212,7 +212,7 @@ class Reviews:
     def _review(self, connection: Connection, row: Row[Any]) -> Review:
         own = select(judgements).where(judgements.c.review_id == row.id).order_by(judgements.c.at)
         judged = tuple(
-            Judged(one.reviewer, one.at, Judgement(one.labels, one.answer_right, one.comment))
+            ReviewerJudgement(one.reviewer, one.at, Judgement(one.labels, one.answer_right, one.comment))
             for one in connection.execute(own)
         )
         record = self._journal.read(row.request_id, connection)

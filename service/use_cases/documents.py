@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ingest.drafting import Submission
     from retrieval.catalog_writer import Erased
     from retrieval.contents import Published
-    from retrieval.maintenance import Report
+    from retrieval.maintenance import MaintenanceReport
     from retrieval.versions import Version, View
     from service.auth.keys import Caller
     from service.build import Services
@@ -307,7 +307,7 @@ def _erased(doc_id: str, erased: Erased, journal_records: int) -> ErasedOut:
     )
 
 
-def _report(report: Report) -> IndexReport:
+def _report(report: MaintenanceReport) -> IndexReport:
     return IndexReport(
         clean=report.clean,
         versions=report.versions,

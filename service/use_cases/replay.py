@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.classifier import Alternative, Label, Labels
 from domains.spec import Conflict, FormfactError
-from service.pipeline import Asked
+from service.pipeline import ParsedRequest
 from service.records.journal import Record, unknown
 from service.route import Options
 from service.ticket import Message, Received, Ticket, received
@@ -81,7 +81,7 @@ class _Told:
         return [self.labels for _ in texts]
 
 
-def _asked(services: Services, record: Record) -> Asked:
+def _asked(services: Services, record: Record) -> ParsedRequest:
     told, kept, request = record.reply["provenance"], record.outputs or {}, record.request
     moment = datetime.fromisoformat(kept["moment"])
     labels = _labels(kept["labels"] or {})
@@ -89,7 +89,7 @@ def _asked(services: Services, record: Record) -> Asked:
     ticket = Ticket(request["body"], request["subject"], request["channel"], thread, request["customer"])
     asks = tuple(tuple((start, end) for start, end in spans) for spans in request.get("asks", ()))
     got = Received(ticket, asks) if asks else received(ticket, services.pipeline.scrub)  # older records tell none
-    return Asked(
+    return ParsedRequest(
         got=got,
         enquiry=services.pipeline.enquiry(got),
         options=Options(request["mode"], request["labels"], request["facts"]),
@@ -116,7 +116,7 @@ def _erased(services: Services, record: Record) -> Iterator[str]:
 
 
 def _labelled_again(
-    services: Services, record: Record, asked: Asked
+    services: Services, record: Record, asked: ParsedRequest
 ) -> tuple[list[Difference], bool | None, tuple[str, ...]]:
     then = (record.outputs or {})["labels"]
     if then is None:

@@ -33,7 +33,7 @@ class Check(BaseModel):
     words: str
 
 
-class Share(BaseModel):
+class OutcomeShare(BaseModel):
     """A value and how often it occurs on both sides, 0..1."""
 
     value: str
@@ -79,6 +79,6 @@ class DriftReport(BaseModel):
     advice: list[str]
     unlike: list[str]  # ids of requests that are farthest from the reference, where the input has shifted
     retrain: Retrain
-    mixes: dict[str, list[Share]]  # field, or `language`
+    mixes: dict[str, list[OutcomeShare]]  # field, or `language`
     confidences: dict[str, Spread]  # field
     lengths: Spread | None  # edges in characters

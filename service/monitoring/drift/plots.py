@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from service.monitoring.drift.outcome import DriftReport, Share, Spread
+from service.monitoring.drift.outcome import DriftReport, OutcomeShare, Spread
 
 Shown = TypeVar("Shown")
 
@@ -109,7 +109,7 @@ def _panels(shown: Mapping[str, Shown], draw: Callable[[Axes, Shown], None], hei
     return figure
 
 
-def _mixed(axes: Axes, values: Sequence[Share]) -> None:
+def _mixed(axes: Axes, values: Sequence[OutcomeShare]) -> None:
     _pairs(axes, [v.value.replace("_", " ") for v in values], [v.reference for v in values], [v.now for v in values])
     axes.set_ylabel("share of requests")
 

@@ -19,7 +19,7 @@ from service.monitoring.drift.checks import (
 )
 from service.monitoring.drift.observed import Floats, Guess, Observation, Window
 from service.monitoring.drift.outcome import Kind
-from service.monitoring.drift.reference import MODE, Grounds, Reference
+from service.monitoring.drift.reference import MODE, Reference, ReferenceInputs
 
 FEWEST = 50  # requests on either side of a test
 FEWEST_SAID = 20  # requests with feedback on either side
@@ -65,7 +65,7 @@ class Sides:
     """What is compared: the last requests with the reference, and their feedback with that of the requests before."""
 
     reference: Reference | None
-    grounds: Grounds  # of what serves now
+    grounds: ReferenceInputs  # of what serves now
     now: Window
     earlier: Sequence[Observation]
 

@@ -42,7 +42,7 @@ _AGAIN = "`formfact drift reference` makes it anew."
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
+class ReferenceInputs:
     """What a reference was made with: tests that depend on a part are left out when it is another one now."""
 
     adapter: str  # id of what labelled
@@ -58,13 +58,13 @@ class Reference:
     """The window that later ones are compared with."""
 
     window: Window
-    grounds: Grounds
+    grounds: ReferenceInputs
 
 
-def grounds_of(services: Services, at: str = "") -> Grounds:
+def grounds_of(services: Services, at: str = "") -> ReferenceInputs:
     """What a reference would be made with now."""
     live = services.pipeline.labelling.current()
-    return Grounds(
+    return ReferenceInputs(
         adapter=live.id,
         encoder=services.encoder.fingerprint,
         judge=services.pipeline.selector.reader.fingerprint,
@@ -140,7 +140,7 @@ def read(folder: Path) -> Reference | None:
         if told.pop("sha256") != _checksum(told, packed):
             raise IntegrityError(f"{folder / COLUMNS} and {VECTORS} are not what was written.", _AGAIN)
         vectors = np.load(folder / VECTORS, allow_pickle=False).astype(np.float32)
-        grounds = Grounds(**told["made with"])
+        grounds = ReferenceInputs(**told["made with"])
         return Reference(Window(tuple(_observations(told["requests"], grounds)), vectors), grounds)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{folder} holds no reference: {error!r}"[:300] + ".", _AGAIN) from None
@@ -178,7 +178,7 @@ def _columns(window: Window) -> dict[str, Any]:
     }
 
 
-def _observations(columns: Mapping[str, Any], grounds: Grounds) -> Iterator[Observation]:
+def _observations(columns: Mapping[str, Any], grounds: ReferenceInputs) -> Iterator[Observation]:
     at = datetime.fromisoformat(grounds.at)
     for i, row in enumerate(columns["id"]):
         labels = {

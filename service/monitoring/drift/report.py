@@ -15,7 +15,7 @@ from retrieval.timestamps import show_instant
 from service.db.tables import journal, judgements, reviews
 from service.monitoring.drift.checks import holm
 from service.monitoring.drift.observed import Floats, Observation, Window, observed, with_feedback
-from service.monitoring.drift.outcome import Check, DriftReport, Kind, Made, Retrain, Share, Spread, Verdict
+from service.monitoring.drift.outcome import Check, DriftReport, Kind, Made, OutcomeShare, Retrain, Spread, Verdict
 from service.monitoring.drift.probes import FEWEST, Probe, Sides
 from service.monitoring.drift.reference import FOLDER, Reference, grounds_of, read
 from service.monitoring.drift.vectors import vectors_of
@@ -184,7 +184,7 @@ def _made(reference: Reference | None) -> Made | None:
     return Made(requests=len(reference.window), adapter=reference.grounds.adapter, at=reference.grounds.at)
 
 
-def _mixes(sides: Sides) -> dict[str, list[Share]]:
+def _mixes(sides: Sides) -> dict[str, list[OutcomeShare]]:
     if sides.reference is None or not len(sides.now):
         return {}
     ours, now = sides.reference.window, sides.now.labelled_by(sides.grounds.adapter)
@@ -194,11 +194,11 @@ def _mixes(sides: Sides) -> dict[str, list[Share]]:
     return {name: _shares(*both) for name, both in columns.items() if all(both)}
 
 
-def _shares(ours: Sequence[str], theirs: Sequence[str]) -> list[Share]:
+def _shares(ours: Sequence[str], theirs: Sequence[str]) -> list[OutcomeShare]:
     """Most frequent in the reference first."""
     before, now = Counter(ours), Counter(theirs)
     order = sorted({*before, *now}, key=lambda v: (-before[v], -now[v], v))
-    return [Share(value=v, reference=before[v] / len(ours), now=now[v] / len(theirs)) for v in order]
+    return [OutcomeShare(value=v, reference=before[v] / len(ours), now=now[v] / len(theirs)) for v in order]
 
 
 def _confidences(sides: Sides) -> dict[str, Spread]:
