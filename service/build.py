@@ -29,17 +29,17 @@ from retrieval.index import Place
 from retrieval.lexical import LexicalIndex
 from retrieval.readings import Readings
 from retrieval.retriever import Retriever
+from service.audit import Audit
 from service.auth.keys import Keys
 from service.auth.quotas import Quotas
+from service.auth.sessions import Sessions
 from service.chat_composer import ChatComposer
 from service.compose import ExtractiveComposer
-from service.console.sessions import Sessions
 from service.db.database import open_database
 from service.integrations.desk import ToolDesk
-from service.middleware.idempotency import Idempotency
 from service.monitoring.metrics import Metrics
 from service.pipeline import Pipeline
-from service.records.audit import Audit
+from service.records.idempotency import Idempotency
 from service.records.journal import Journal
 from service.records.reviews import Reviews, Rules
 from service.settings import Settings

@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from service.auth.keys import Caller, Forbidden, Scope, Unauthorized
 from service.build import Services
 from service.middleware.admission import Turns
-from service.middleware.idempotency import Attempt
+from service.records.idempotency import Attempt
 
 _bearer = HTTPBearer(auto_error=False, description="A key `ff_…`; var/local.key holds one.")
 

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest.limits import Limits
-from service.monitoring.drift.outcome import KINDS, Kind
+from service.monitoring.outcome import KINDS, Kind
 
 
 class Settings(BaseSettings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ def test_modules_import_each_other_without_cycles():
 
     for module in edges:
         walk(module)
+
+
+def part_of_service(*parts):
+    """A sub-package of service, or one of the modules beside them; drift stands apart from metrics and traces."""
+    if parts[:3] == ("service", "monitoring", "drift"):
+        return "monitoring/drift"
+    return parts[1]
+
+
+def test_the_parts_of_service_import_each_other_in_one_direction():
+    edges = {}
+    for path in (p for p in SOURCES if p.is_relative_to(ROOT / "service") and p.name != "__init__.py"):
+        own = part_of_service(*path.relative_to(ROOT).with_suffix("").parts)
+        modules = {n.module for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.ImportFrom)}
+        named = {part_of_service(*m.split(".")) for m in modules if m and m.startswith("service.")}
+        edges.setdefault(own, set()).update(named - {own})
+    list(TopologicalSorter(edges).static_order())  # raises CycleError
+    edge = {"api", "console", "cli"}  # where the world comes in: nothing else imports them
+    importers = {own for own, named in edges.items() if named & edge}
+    assert importers <= edge, importers
 
 
 def test_no_class_name_stands_twice():

@@ -33,13 +33,13 @@ from service.cli.remote import Remote
 from service.db.tables import feedback, journal, judgements, reviews
 from service.monitoring.drift import checks
 from service.monitoring.drift.observed import DECLARED, Guess, Observation, Window, observed
-from service.monitoring.drift.outcome import DriftReport
 from service.monitoring.drift.page import as_html
 from service.monitoring.drift.plots import drawn
 from service.monitoring.drift.probes import FEWEST, Sides
 from service.monitoring.drift.reference import COLUMNS, FOLDER, VECTORS, Reference, read, unfitted, write
 from service.monitoring.drift.report import _judged, corrections, look
 from service.monitoring.drift.vectors import vectors_of
+from service.monitoring.outcome import DriftReport
 from service.prepare import held
 from service.reply import RespondRequest
 from service.settings import Settings

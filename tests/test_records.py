@@ -16,10 +16,10 @@ from evals.cases import read
 from evals.run import run
 from retrieval.timestamps import now
 from service.api.app import create_app
+from service.audit import Audit
 from service.build import build
 from service.db.database import open_database
 from service.db.tables import audit, feedback, journal, judgements, reviews
-from service.records.audit import Audit
 from service.records.housekeeping import forget
 from service.settings import Settings
 from tests.callers import As, key

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from service.dependencies import Administrator, Parts
-from service.monitoring.drift.outcome import DriftReport
 from service.monitoring.drift.report import look
+from service.monitoring.outcome import DriftReport
 
 router = APIRouter(prefix="/v1/drift", tags=["drift"])
 

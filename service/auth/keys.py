@@ -17,8 +17,8 @@ from ulid import ULID
 
 from domains.spec import Domain, FormfactError, InvalidInput, NotFound
 from retrieval.timestamps import now
+from service.audit import Audit
 from service.db.tables import keys
-from service.records.audit import Audit
 
 Scope = Literal["respond", "read", "ingest", "review", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)

@@ -12,7 +12,7 @@ from rich.table import Table
 from service.cli.commands import AsJson, desk
 
 if TYPE_CHECKING:
-    from service.monitoring.drift.outcome import DriftReport
+    from service.monitoring.outcome import DriftReport
 
 app = typer.Typer(no_args_is_help=True)
 

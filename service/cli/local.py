@@ -13,8 +13,8 @@ from retrieval.contents import Published
 from service.auth.keys import SCOPES, Caller
 from service.build import Services, build
 from service.cli.protocol import NOT_SERVING, Audiences
-from service.monitoring.drift.outcome import DriftReport
 from service.monitoring.drift.report import look
+from service.monitoring.outcome import DriftReport
 from service.prepare import prepare
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 from service.settings import Settings

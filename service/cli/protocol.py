@@ -10,7 +10,7 @@ from domains.spec import Unavailable
 if TYPE_CHECKING:
     from ingest.drafting import Submission
     from retrieval.contents import Published
-    from service.monitoring.drift.outcome import DriftReport
+    from service.monitoring.outcome import DriftReport
     from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
     from service.use_cases.adapter_admin import AdaptersOut, MoveOut
     from service.use_cases.audit_log import AuditOut

@@ -23,7 +23,7 @@ from domains.spec import (
 )
 from retrieval.contents import Contradiction, LeftOut, Published
 from service.cli.protocol import Audiences
-from service.monitoring.drift.outcome import DriftReport
+from service.monitoring.outcome import DriftReport
 from service.reply import Reply, RespondRequest, SearchReply, SearchRequest
 from service.use_cases.adapter_admin import AdaptersOut, MoveOut
 from service.use_cases.audit_log import AuditOut

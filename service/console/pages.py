@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from service.console.sessions import Visitor
+from service.auth.sessions import Visitor
 
 HERE = Path(__file__).parent
 _POLICY = {

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from service.auth.keys import Unauthorized
+from service.auth.sessions import SESSION
 from service.console.pages import go, page
-from service.console.sessions import SESSION
 from service.console.visitors import COOKIE, OwnForm, SignedIn, from_here
 from service.dependencies import Parts, address_of
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Form, Request
 
 from service.auth.keys import Caller, Forbidden
-from service.console.sessions import Visitor
+from service.auth.sessions import Visitor
 from service.dependencies import Parts
 
 COOKIE = "formfact_session"

@@ -19,7 +19,7 @@ from ulid import ULID
 
 from domains import spec
 from service.auth.keys import Forbidden, Unauthorized
-from service.middleware.idempotency import Repeated
+from service.records.idempotency import Repeated
 
 log = structlog.get_logger()
 

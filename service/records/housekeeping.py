@@ -15,7 +15,7 @@ from adapters.tables import differences
 from retrieval.catalog_writer import writing
 from retrieval.timestamps import now
 from service.db.tables import deliveries, feedback, idempotency, journal, judgements, links, quoted, reviews, sessions
-from service.middleware.idempotency import KEPT
+from service.records.idempotency import KEPT
 
 _EVERY = 3600.0  # seconds
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ from retrieval.catalog_writer import writing
 from retrieval.timestamps import now
 from service.auth.keys import Caller
 from service.db.tables import feedback, judgements, reviews
-from service.middleware.idempotency import Keep
+from service.records.idempotency import Keep
 from service.records.journal import Journal, Record
 
 # Reason -> priority: what reached a customer wrongly before what merely could have been better.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adapters.registry import Canary, Move, Within
     from service.auth.keys import Caller
     from service.build import Services
-    from service.middleware.idempotency import Keep
+    from service.records.idempotency import Keep
 
 
 class AdapterOut(BaseModel):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EntryOut(BaseModel):
-    """An entry of the audit log; see `service/records/audit.py`."""
+    """An entry of the audit log; see `service/audit.py`."""
 
     entry: int
     at: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from retrieval.versions import Version, View
     from service.auth.keys import Caller
     from service.build import Services
-    from service.middleware.idempotency import Keep
+    from service.records.idempotency import Keep
 
 _BEYOND = "Backups, and copies outside the home, are not reached."
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from service.monitoring.drift.outcome import DriftReport
 from service.monitoring.drift.plots import drawn
+from service.monitoring.outcome import DriftReport
 
 
 def as_html(report: DriftReport) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from service.monitoring.drift.outcome import DriftReport, OutcomeShare, Spread
+from service.monitoring.outcome import DriftReport, OutcomeShare, Spread
 
 Shown = TypeVar("Shown")
 

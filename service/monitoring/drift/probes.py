@@ -18,8 +18,8 @@ from service.monitoring.drift.checks import (
     share_change,
 )
 from service.monitoring.drift.observed import Floats, Guess, Observation, Window
-from service.monitoring.drift.outcome import Kind
 from service.monitoring.drift.reference import MODE, Reference, ReferenceInputs
+from service.monitoring.outcome import Kind
 
 FEWEST = 50  # requests on either side of a test
 FEWEST_SAID = 20  # requests with feedback on either side

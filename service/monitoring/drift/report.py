@@ -15,10 +15,10 @@ from retrieval.timestamps import show_instant
 from service.db.tables import journal, judgements, reviews
 from service.monitoring.drift.checks import holm
 from service.monitoring.drift.observed import Floats, Observation, Window, observed, with_feedback
-from service.monitoring.drift.outcome import Check, DriftReport, Kind, Made, OutcomeShare, Retrain, Spread, Verdict
 from service.monitoring.drift.probes import FEWEST, Probe, Sides
 from service.monitoring.drift.reference import FOLDER, Reference, grounds_of, read
 from service.monitoring.drift.vectors import vectors_of
+from service.monitoring.outcome import Check, DriftReport, Kind, Made, OutcomeShare, Retrain, Spread, Verdict
 
 if TYPE_CHECKING:
     from service.build import Services
