@@ -105,8 +105,9 @@ def experiment(plan: ComparisonPlan) -> Report:
     """Answer, then measure what needs more than the cases; one service for all of it, with a state of its own."""
     chat = Structured(plan.chat, plan.chat.name) if plan.chat else None
     with apart(plan.domain, plan.settings.model_copy(update={"llm": ""}), chat) as services:
-        tries = _tries(Pipelines(services, chat), plan.domain) if chat else ()
-        pipelines = Pipelines(services, chat, Chosen.best(tries))
+        first = Pipelines(services, chat)
+        tries = _tries(first, plan.domain) if chat else ()
+        pipelines = first.with_prompts(Chosen.best(tries))
         answered = Comparison(pipelines, plan.chat, opened(plan.out)).run(plan.arms, plan.cases, shown("Answering"))
         beside = Beside(
             consistency=_consistency(pipelines, plan),
@@ -114,7 +115,7 @@ def experiment(plan: ComparisonPlan) -> Report:
             judged=_judged(plan, chat, answered) if chat and plan.judge else None,
             freshness=_freshness(pipelines, plan),
         )
-    found = report(_run(plan), plan.arms, plan.cases, answered, plan.prices, len(pipelines.labelled), beside)
+    found = report(_run(plan), plan.arms, plan.cases, answered, plan.prices, pipelines.labelled, beside)
     inspect_log.write(plan.out / "inspect", found.run, found.arms, plan.cases, answered)
     return found
 

@@ -10,7 +10,7 @@ from adapters.base import cache_by_text
 from adapters.baselines import Embed
 from adapters.classifier import Classifier, Labels
 from adapters.data import rows
-from adapters.prompted import Prompted
+from adapters.prompted import Examples, Prompted
 from adapters.structured import Structured
 from adapters.zero_shot import ZeroShot
 from domains.spec import Domain, NotConfigured, Unavailable
@@ -63,6 +63,34 @@ class Counted:
         return [self.label(text) for text in texts]
 
 
+class LabelledTickets:
+    """The tickets that label sources learn from, read and embedded once.
+
+    Args:
+        services: whose domain, scrubber and encoder are used.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @cached_property
+    def split(self) -> rows.Split:
+        """As the adapter was trained on them, without personal data."""
+        domain = self._services.domain
+        tickets = domain.folder / "tickets" / "train.jsonl"
+        return rows.split(rows.load(tickets, domain.label_names, self._services.pipeline.scrub))
+
+    @cached_property
+    def embed(self) -> Embed:
+        """The frozen encoder; the vector of a text is computed once."""
+        return cache_by_text(self._services.encoder.unit)
+
+    @cached_property
+    def nearest(self) -> Examples:
+        """The labelled tickets nearest to a ticket."""
+        return nearest(self.split.train, self.embed)
+
+
 class Pipelines:
     """Makes the pipelines of arms.
 
@@ -70,10 +98,18 @@ class Pipelines:
         services: whose parts are used.
         chat: the chat model of every arm that uses one, or None.
         prompts: what it is asked with.
+        tickets: what label sources learn from; default: the domain's training tickets.
     """
 
-    def __init__(self, services: Services, chat: Structured | None, prompts: Chosen | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        chat: Structured | None,
+        prompts: Chosen | None = None,
+        tickets: LabelledTickets | None = None,
+    ) -> None:
         self.services, self.chat, self.prompts = services, chat, prompts or Chosen()
+        self.tickets = tickets or LabelledTickets(services)
         self._classifiers: dict[LabelSource, Classifier] = {}
 
     @property
@@ -106,7 +142,7 @@ class Pipelines:
 
     def with_prompts(self, prompts: Chosen) -> Pipelines:
         """The same with other prompts."""
-        return Pipelines(self.services, self.chat, prompts)
+        return Pipelines(self.services, self.chat, prompts, self.tickets)
 
     def prompted(self) -> Prompted:
         """Labels by the chat model, with labelled tickets like the one that is asked about.
@@ -114,13 +150,13 @@ class Pipelines:
         Raises:
             NotConfigured: there is no chat model, or the domain has no such prompt.
         """
-        examples = nearest(self._split.train, self._embed)
-        return Prompted(self.domain, self._asked, FORMATS[self.prompts.labels], examples)
+        return Prompted(self.domain, self._asked, FORMATS[self.prompts.labels], self.tickets.nearest)
 
     @property
-    def labelled(self) -> tuple[rows.Row, ...]:
-        """The tickets that were labelled to learn from."""
-        return (*self._split.train, *self._split.validation, *self._split.calibration)
+    def labelled(self) -> int:
+        """How many tickets were labelled to learn from."""
+        split = self.tickets.split
+        return len(split.train) + len(split.validation) + len(split.calibration)
 
     def classifier(self, source: LabelSource) -> Classifier:
         """What labels tickets, made once; the right labels are a case's own and not to be had here."""
@@ -137,7 +173,7 @@ class Pipelines:
             case LabelSource.PROMPT:
                 return self.prompted()
             case _:
-                return Fitted(source, self.domain, self._embed, self._split)
+                return Fitted(source, self.domain, self.tickets.embed, self.tickets.split)
 
     @cached_property
     def _composer(self) -> ChatComposer:
@@ -148,15 +184,6 @@ class Pipelines:
         if self.chat is None:
             raise NotConfigured("Prompted labels need a chat model.", "Set FORMFACT_LLM.")
         return self.chat
-
-    @cached_property
-    def _split(self) -> rows.Split:
-        tickets = self.domain.folder / "tickets" / "train.jsonl"
-        return rows.split(rows.load(tickets, self.domain.label_names, self.services.pipeline.scrub))
-
-    @cached_property
-    def _embed(self) -> Embed:
-        return cache_by_text(self.services.encoder.unit)
 
 
 def request_for(arm: Arm, case: Case) -> RespondRequest:

@@ -143,6 +143,9 @@ def _labelled(prompted: Prompted, case: Case, scrub: Scrubber) -> Mapping[str, s
 
 def _answers(pipelines: Pipelines, cases: Sequence[Case], name: str) -> Try:
     arm = next(arm for arm in ARMS if arm.name == RAG_CHAT)
-    marks = [pipelines.answer(arm, case)[0].as_composed.facts_complete for case in cases]
-    told = [bool(mark) for mark in marks if mark is not None]
+    told = []
+    for case in cases:
+        result, failed = pipelines.answer(arm, case)
+        if (complete := result.as_composed.facts_complete) is not None:
+            told.append(complete and not failed)  # of a call that failed the draft is another composer's
     return Try("answers", name, len(told), float(np.mean(told)) if told else 0.0)
