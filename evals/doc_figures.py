@@ -36,7 +36,7 @@ _FINDINGS = re.compile(r"(<!-- findings -->\n).*?(<!-- /findings -->)", re.S)
 _KINDS = "results|labels|findings|measured"
 _GENERATED = re.compile(rf"<!-- (?:{_KINDS})(?:: [\w-]+)? -->.*?<!-- /(?:{_KINDS}) -->", re.S)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
-_BARE = re.compile(r"\d*\.\d{2,}|\b\d+/\d+\b|\b\d+(?:\.\d+)? %")
+_BARE = re.compile(r"(?<!\d)0?\.\d{2,}|\b\d+/\d+\b|\b\d+(?:\.\d+)? %")
 _TUNED = "LoRA adapter"
 _STEP = re.compile(r"([^.\[\]]+)|\[([^=\]]+)=([^\]]*)\]")
 
@@ -58,7 +58,7 @@ def written(text: str, root: Path) -> str:
 
 
 def unsourced(text: str) -> Iterator[str]:
-    """The lines of a page that tell a measured figure (two decimals, `5/7`, `3 %`) without naming its source."""
+    """The lines of a page that tell a measured figure (`0.69`, `5/7`, `3 %`) without naming its source."""
     for line in _CODE.sub("", _GENERATED.sub("", text)).splitlines():
         rest = _FIGURE.sub("", line)
         if _BARE.search(rest):

@@ -55,4 +55,5 @@ def test_intervals_cover_the_truth_as_often_as_they_say(share):
 def test_a_verdict_needs_both_the_test_and_the_interval():
     assert verdict(0.01, 0.02, 0.2) == "better"
     assert verdict(0.01, -0.2, -0.02) == "worse"
-    assert verdict(0.2, 0.02, 0.2) == verdict(0.01, -0.01, 0.2) == "no difference shown"
+    assert verdict(0.2, 0.02, 0.2) == verdict(0.01, -0.01, 0.2) == "undecided"
+    assert verdict(0.2, -0.04, 0.03) == "equal"

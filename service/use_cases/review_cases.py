@@ -8,10 +8,12 @@ the answer was right, what it stated becomes what is expected; else a person has
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retrieval.quantities import figures_as_written
-from service.records.reviews import Review
+
+if TYPE_CHECKING:
+    from service.records.reviews import Review
 
 ANNOTATE, REVIEWED = "annotate", "reviewed"
 _MARK = re.compile(r"\s*\[\d+\]")
