@@ -26,6 +26,10 @@ class LabelSource(StrEnum):
     ORACLE = "oracle"
 
 
+# What is fitted on labelled tickets when a comparison runs; a domain without them is compared without these.
+LEARNT = (LabelSource.MAJORITY, LabelSource.WORDS, LabelSource.NEAREST, LabelSource.PROBE)
+
+
 class AnswerSource(StrEnum):
     """Where answers come from."""
 
@@ -66,6 +70,11 @@ class Arm:
     def asks_chat(self) -> bool:
         """Does it need a chat model?"""
         return self.labels is LabelSource.PROMPT or self.answers in (AnswerSource.CHAT, AnswerSource.ALONE)
+
+    @property
+    def needs_tickets(self) -> bool:
+        """Do its labels come from labelled tickets, and nowhere else?"""
+        return self.labels in LEARNT
 
     def differs_from(self, other: Arm) -> tuple[str, ...]:
         """In what: `labels`, `answers`, both or nothing."""

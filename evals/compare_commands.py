@@ -66,7 +66,7 @@ def compare(
     """
     from evals import cost, pages
     from evals.cases import load
-    from evals.experiment import ComparisonPlan, arms_of, experiment, sample
+    from evals.experiment import ComparisonPlan, arms_of, experiment, has_tickets, sample
     from evals.llm_cache import recorded, replayed
     from service.settings import Settings
 
@@ -74,7 +74,10 @@ def compare(
     told = Settings(domain=str(spec.folder), llm_max_tokens=_TOKENS)
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
-    arms, wanted = arms_of(modes, ablations, kept is not None), sample(load(spec, cases), limit, seed)
+    arms, wanted = (
+        arms_of(modes, ablations, kept is not None, has_tickets(spec)),
+        sample(load(spec, cases), limit, seed),
+    )
     plan = ComparisonPlan(spec, cases, wanted, arms, settings, kept, bill, judge, out)
     for line in plan.missing:
         Console(stderr=True).print(line, highlight=False)

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domains.spec import InvalidInput, first_fault
 from evals.answers import ArmAnswer
-from evals.arms import Arm, LabelSource
+from evals.arms import LEARNT, Arm, LabelSource
 
 PRICES = Path(__file__).parent / "prices.yaml"
 _THOUSAND = 1000
 _DAYS_A_MONTH = 365 / 12
 _FELT = 0.01  # share of an amount that a price has to change to be listed
-_LEARNT = (LabelSource.WORDS, LabelSource.NEAREST, LabelSource.PROBE, LabelSource.MAJORITY, LabelSource.PROMPT)
+_LABELLED = (*LEARNT, LabelSource.PROMPT, LabelSource.ADAPTER)  # sources that somebody labelled tickets for
 
 
 class Prices(BaseModel):
@@ -144,7 +144,7 @@ def break_even(ours: Cost, theirs: Cost) -> float | None:
 def _fixed(arm: Arm, prices: Prices, labelled: int, cases: int) -> float:
     """Labels are paid by whatever learns from them, training and its gate by the adapter alone."""
     people = cases * prices.minutes_a_case
-    if arm.labels is LabelSource.ADAPTER or arm.labels in _LEARNT:
+    if arm.labels in _LABELLED:
         people += labelled * prices.minutes_a_label
     machines = prices.training_cpu_hours if arm.labels is LabelSource.ADAPTER else 0.0
     return people / 60 * prices.person_hour + (machines + prices.evaluation_cpu_hours) * prices.cpu_core_hour

@@ -69,13 +69,23 @@ class ComparisonPlan:
             path = self.domain.folder / "cases" / file
             if not path.is_file():
                 told.append(f"{what.capitalize()} is not measured: {path} is not there.")
+        if not has_tickets(self.domain):
+            path = self.domain.folder / "tickets" / "train.jsonl"
+            told.append(f"Label sources that learn from labelled tickets are left out: {path} is not there.")
         if self.chat and not _tries_cases(self.domain):
             told.append("Prompts are taken as they are: there are no development cases to choose them on.")
         return tuple(told)
 
 
-def arms_of(modes: str | None, ablations: bool, chat: bool) -> tuple[Arm, ...]:
-    """The arms of the modes that are called, hybrid always; those that ask a chat model only where there is one.
+def has_tickets(domain: Domain) -> bool:
+    """Does the domain have labelled tickets to learn from?"""
+    return (domain.folder / "tickets" / "train.jsonl").is_file()
+
+
+def arms_of(modes: str | None, ablations: bool, chat: bool, tickets: bool) -> tuple[Arm, ...]:
+    """The arms of the modes that are called, hybrid always.
+
+    Those that ask a chat model or learn from labelled tickets run only where there is one, and where there are some.
 
     Raises:
         InvalidInput: there is no such mode.
@@ -83,7 +93,7 @@ def arms_of(modes: str | None, ablations: bool, chat: bool) -> tuple[Arm, ...]:
     called = [part.strip() for part in (modes or ",".join(MODES)).split(",") if part.strip()]
     if unknown := set(called) - set(MODES):
         raise InvalidInput(f"--modes: there is no {', '.join(sorted(unknown))}.", f"There are: {', '.join(MODES)}.")
-    arms = [a for a in ARMS if chat or not a.asks_chat]
+    arms = [a for a in ARMS if (chat or not a.asks_chat) and (tickets or not a.needs_tickets)]
     of_modes = [a for a in arms if a.group is Group.MODE and (a.name.split(",")[0] in called or a.name == HYBRID)]
     return (*of_modes, *(a for a in arms if ablations and a.group is not Group.MODE))
 

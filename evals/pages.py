@@ -77,7 +77,6 @@ def as_html(report: Report) -> str:
         break_even_text=_break_even(report),
         money=_money(report),
         swings=[_swing(s) for s in report.swings],
-        in_words=in_words,
         signed=signed,
         probability=probability,
     )
@@ -198,11 +197,11 @@ def undecided(report: Report) -> list[str]:
     for pair in report.paired:
         weak = any((arm := report.of(name)) and report.is_weak(arm) for name in (pair.ours, pair.theirs))
         if pair.ours == HYBRID and pair.theirs not in bounds and pair.verdict != BETTER and not weak:
-            told.append(f"Hybrid against {pair.theirs}, {pair.figure}: {in_words(pair)}.")
+            told.append(f"Hybrid against {pair.theirs}, {pair.figure}: {in_words(pair, report.run.n)}.")
     return told
 
 
-def in_words(pair: Paired) -> str:
+def in_words(pair: Paired, cases: int) -> str:
     """What a comparison shows, in words that follow its interval and its adjusted p-value."""
     shown = f"{signed(pair.difference)}, adjusted p {probability(pair.p_holm)}"
     if pair.verdict in (BETTER, WORSE, EQUAL):
@@ -213,7 +212,8 @@ def in_words(pair: Paired) -> str:
         if outside
         else ""
     )
-    needed = f"about {pair.cases_needed:,} cases would show 5 points" if pair.cases_needed else ""
+    more = pair.cases_needed if pair.cases_needed and pair.cases_needed > cases else 0
+    needed = f"about {more:,} cases would show 5 points" if more else ""
     return f"{_outcome(pair)}: {'; '.join(part for part in (shown, why, needed) if part)}"
 
 

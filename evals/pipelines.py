@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from adapters.active import PinnedClassifier
 from adapters.base import cache_by_text
@@ -73,12 +74,15 @@ class LabelledTickets:
     def __init__(self, services: Services) -> None:
         self._services = services
 
+    @property
+    def path(self) -> Path:
+        """The file of them, which a domain may lack."""
+        return self._services.domain.folder / "tickets" / "train.jsonl"
+
     @cached_property
     def split(self) -> rows.Split:
         """As the adapter was trained on them, without personal data."""
-        domain = self._services.domain
-        tickets = domain.folder / "tickets" / "train.jsonl"
-        return rows.split(rows.load(tickets, domain.label_names, self._services.pipeline.scrub))
+        return rows.split(rows.load(self.path, self._services.domain.label_names, self._services.pipeline.scrub))
 
     @cached_property
     def embed(self) -> Embed:
@@ -87,8 +91,8 @@ class LabelledTickets:
 
     @cached_property
     def nearest(self) -> Examples:
-        """The labelled tickets nearest to a ticket."""
-        return nearest(self.split.train, self.embed)
+        """The labelled tickets nearest to a ticket; none where the domain has none."""
+        return nearest(self.split.train, self.embed) if self.path.is_file() else lambda ticket: ()
 
 
 class Pipelines:
@@ -155,6 +159,8 @@ class Pipelines:
     @property
     def labelled(self) -> int:
         """How many tickets were labelled to learn from."""
+        if not self.tickets.path.is_file():
+            return 0
         split = self.tickets.split
         return len(split.train) + len(split.validation) + len(split.calibration)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -269,7 +270,7 @@ def test_sealed_cases_are_not_shown_and_arms_of_a_small_model_stand_in_the_appen
 def test_words_follow_the_interval_and_the_adjusted_p_value(difference, p, told):
     word = verdict(p, difference.low, difference.high)
     pair = Paired(HYBRID, RAG, "useful", difference, p, p, word, 40, 0.1)
-    assert pages.in_words(pair).startswith(told)
+    assert pages.in_words(pair, 30).startswith(told)
     listed = pages.undecided(replace(made(), paired=(pair,)))
     assert (listed == []) is (word == "better")
 
@@ -287,7 +288,7 @@ def test_what_a_domain_lacks_is_not_measured_and_said_to_be_missing(tmp_path, do
         return ComparisonPlan(spec, "x", (), (), Settings(), None, cost.load(cost.PRICES), False, tmp_path)
 
     bare = plan(domain.model_copy(update={"folder": tmp_path}))
-    assert [line.split(" is not")[0] for line in bare.missing] == ["Consistency", "Freshness"]
+    assert [line.split(" ")[0] for line in bare.missing] == ["Consistency", "Freshness", "Label"]
     assert "paraphrases.jsonl" in bare.missing[0]
     assert plan(domain).missing == ()
     skipped = made(replace(RUN, skipped=bare.missing))
@@ -339,6 +340,27 @@ def test_bad_arguments_are_refused_by_name(arguments, told):
     found = CliRunner().invoke(app, arguments)
     assert found.exit_code != 0
     assert told in str(found.exception)
+
+
+@pytest.mark.slow
+def test_a_domain_with_nothing_but_documents_and_cases_is_compared(tmp_path, domain, monkeypatch):
+    bare = tmp_path / "bare"
+    for name in ("domain.yaml", "formats"):
+        copy = shutil.copytree if (domain.folder / name).is_dir() else shutil.copy
+        bare.mkdir(exist_ok=True)
+        copy(domain.folder / name, bare / name)
+    (bare / "documents").mkdir()
+    shutil.copytree(domain.folder / "documents" / "plan-prices", bare / "documents" / "plan-prices")
+    (bare / "cases").mkdir()
+    lines = [json.dumps(PRICE | {"id": f"c-{n}"}) for n in range(3)]
+    (bare / "cases" / "dev.jsonl").write_text("\n".join(lines))
+    monkeypatch.setenv("FORMFACT_DOMAIN", str(bare))
+    found = CliRunner().invoke(app, ["compare", "--out", str(tmp_path / "out")], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    told = pages.read(tmp_path / "out" / "report.json")
+    assert len(told.run.skipped) == 3
+    assert {"hybrid", "rag", "tuned", "zero-shot labels", "oracle labels"} <= {a.arm for a in told.arms}
+    assert told.of("rag").facts_correct.value == 1.0
 
 
 @pytest.mark.slow
