@@ -46,20 +46,20 @@ def chat_model(
             missing.
     """
     provider, _, name = setting.partition(":")
-    told: dict[str, Any] = {"timeout": timeout, "max_retries": 2, "max_tokens": max_tokens, "temperature": 0.0}
+    options: dict[str, Any] = {"timeout": timeout, "max_retries": 2, "max_tokens": max_tokens, "temperature": 0.0}
     if not provider or not name:
         raise NotConfigured(f"FORMFACT_LLM: `{setting}` is not understood.", "Say openai:MODEL or local:smollm2.")
     if provider == LOCAL:
         server, key = _served(gguf(name, models))
         return LocalChat(
-            model=name, base_url=f"{server.listening_address}/v1", api_key=SecretStr(key), **told | {"timeout": None}
+            model=name, base_url=f"{server.listening_address}/v1", api_key=SecretStr(key), **options | {"timeout": None}
         )
     if provider == "openai":
-        told["seed"] = 0
+        options["seed"] = 0
         key = key or ("none" if url else "")  # many servers of one's own want no key, and the client insists on one
-    told |= {name: value for name, value in (("base_url", url), ("api_key", key)) if value}
+    options |= {name: value for name, value in (("base_url", url), ("api_key", key)) if value}
     try:
-        found: BaseChatModel = init_chat_model(name, model_provider=provider, **told)
+        found: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
     except (ImportError, ValueError, RuntimeError, OSError) as error:
         raise NotConfigured(
             f"FORMFACT_LLM: {setting} cannot be had: {str(error).splitlines()[0]}",

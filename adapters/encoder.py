@@ -111,14 +111,14 @@ class Encoder(Embeddings):
             Unavailable: the queue is full, the encoder is closed, or the worker does not answer.
         """
         if len(items) <= _PIECE:
-            return self._asked(_URGENT, kind, compute, items)
-        # Pieces of like length waste no padding; each waits for the one before, so that bulk holds one place.
+            return self._submit(_URGENT, kind, compute, items)
+        # Pieces of similar length waste no padding. One is queued at a time, so that bulk work takes one place.
         order = sorted(range(len(items)), key=lambda i: _length(items[i]))
         pieces = [order[start : start + _PIECE] for start in range(0, len(order), _PIECE)]
-        found = [self._asked(_BULK, kind, compute, [items[i] for i in piece]) for piece in pieces]
-        told = [one for piece in found for one in piece]
-        back = sorted(range(len(order)), key=order.__getitem__)
-        return np.stack(told)[back] if isinstance(found[0], np.ndarray) else [told[i] for i in back]
+        batches = [self._submit(_BULK, kind, compute, [items[i] for i in piece]) for piece in pieces]
+        results = [result for batch in batches for result in batch]
+        original = sorted(range(len(order)), key=order.__getitem__)
+        return np.stack(results)[original] if isinstance(batches[0], np.ndarray) else [results[i] for i in original]
 
     def close(self) -> None:
         """End the worker once what waits is done; more work is refused."""
@@ -126,7 +126,7 @@ class Encoder(Embeddings):
         self._queue.put(_Job(_LAST, next(self._numbers), None, lambda items: items, (), Future()))
         self._worker.join(timeout=_SECONDS)
 
-    def _asked(self, priority: int, kind: Hashable, compute: Callable[[list[Any]], Any], items: Sequence[Any]) -> Any:
+    def _submit(self, priority: int, kind: Hashable, compute: Callable[[list[Any]], Any], items: Sequence[Any]) -> Any:
         if self._closed.is_set():
             raise Unavailable("The encoder is closed.", "The service is stopping: ask another replica.")
         job = _Job(priority, next(self._numbers), kind, compute, tuple(items), Future())
@@ -165,7 +165,7 @@ class Encoder(Embeddings):
             jobs = [self._queue.get()]
             if jobs[0].priority == _LAST:
                 return
-            # A piece of bulk runs alone: whoever comes meanwhile waits for one.
+            # A piece of bulk work runs alone, so that an urgent job waits for one piece at most.
             while jobs[0].priority == _URGENT and sum(len(job.items) for job in jobs) < _GATHERED_TEXTS:
                 with self._queue.mutex:
                     if not self._queue.queue or self._queue.queue[0].priority != _URGENT:

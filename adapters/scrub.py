@@ -29,7 +29,7 @@ _IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-
 _NATIONAL = re.compile(r"(?<![\w.+-])0\d{1,4}(?:[ /-]\d{2,4}){2,4}(?![\w-])")  # grouped as no order number is
 _REGIONS = (None, "NL", "DE", "GB", "US")  # how numbers without a country code are read; the first that fits
 
-Known = Callable[[str, str], bool]  # a kind and the words that look like it -> are they nobody's?
+Known = Callable[[str, str], bool]  # a kind, and words that look like it -> are they known not to be personal?
 Marker = Callable[[Sequence[str]], "list[Marks]"]  # see `adapters.message_tagger.MessageTagger.mark`
 
 
@@ -50,7 +50,7 @@ class Redacted:
     asks: tuple[Span, ...]
 
 
-def nobody(kind: str, words: str) -> bool:
+def knows_none(kind: str, words: str) -> bool:
     """Knows no words: everything that looks like personal data is taken out."""
     return False
 
@@ -65,11 +65,11 @@ class Scrubber:
     def __init__(self, mark: Marker) -> None:
         self._mark = mark
 
-    def __call__(self, texts: Sequence[str], is_known: Known = nobody) -> list[str]:
+    def __call__(self, texts: Sequence[str], is_known: Known = knows_none) -> list[str]:
         """Texts with `<EMAIL>`, `<PERSON>` and so on in the place of personal data; for `is_known` see `redacted`."""
         return [found.text for found in self.redacted(texts, is_known)]
 
-    def redacted(self, texts: Sequence[str], is_known: Known = nobody) -> list[Redacted]:
+    def redacted(self, texts: Sequence[str], is_known: Known = knows_none) -> list[Redacted]:
         """Texts without personal data, with their questions.
 
         Args:

@@ -66,7 +66,7 @@ def compare(
     """
     from evals import cost, pages
     from evals.cases import load
-    from evals.experiment import ComparisonPlan, arms_of, experiment, has_tickets, sample
+    from evals.experiment import TICKETS, ComparisonPlan, arms_of, experiment, has, sample
     from evals.llm_cache import recorded, replayed
     from service.settings import Settings
 
@@ -75,7 +75,7 @@ def compare(
     settings = told if llm is None else told.model_copy(update={"llm": llm})
     kept = replayed(replay) if replay else recorded(settings, out / "calls.jsonl")
     arms, wanted = (
-        arms_of(modes, ablations, kept is not None, has_tickets(spec)),
+        arms_of(modes, ablations, kept is not None, has(spec, TICKETS)),
         sample(load(spec, cases), limit, seed),
     )
     plan = ComparisonPlan(spec, cases, wanted, arms, settings, kept, bill, judge, out)
@@ -297,13 +297,11 @@ def _json_of(run: Path) -> Path:
 
 
 def _tell_estimate(plan: ComparisonPlan, as_json: bool) -> None:
-    from evals.consistency import load
     from evals.estimate import estimate
-    from evals.experiment import DRAWN, PARAPHRASED
+    from evals.experiment import DRAWN, PARAPHRASED, paraphrased
 
-    has_paraphrases = (plan.domain.folder / "cases" / "paraphrases.jsonl").is_file()
-    paraphrased = min(len(load(plan.domain)), PARAPHRASED, len(plan.cases)) if has_paraphrases else 0
-    found = estimate(plan.domain, plan.arms, plan.cases, DRAWN, paraphrased, plan.prices)
+    varied = len(paraphrased(plan)[:PARAPHRASED])
+    found = estimate(plan.domain, plan.arms, plan.cases, DRAWN, varied, plan.prices)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return

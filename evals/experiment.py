@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import random
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +16,7 @@ from evals.answers import ArmAnswer
 from evals.arms import ARMS, HYBRID, RAG, Arm, Group, LabelSource
 from evals.cases import Case, is_sealed, load
 from evals.compare import Comparison, opened
-from evals.consistency import Consistent
+from evals.consistency import Consistent, Paraphrased
 from evals.cost import Prices
 from evals.freshness import Fresh
 from evals.judge import JudgeSummary, judged
@@ -29,12 +25,17 @@ from evals.pipelines import Pipelines
 from evals.progress import shown
 from evals.prompting import Chosen, Try
 from evals.report import Beside, Report, Run, report
+from evals.result_table import command_line, hardware
 from service.ephemeral import apart
 from service.settings import Settings
 
 MODES = ("prompt", "rag", "tuned", "hybrid")
 DRAWN = 20  # cases of what asks a chat model many times over: ten prompts, two orders of a judge
 PARAPHRASED = 10  # cases whose variants a chat model labels: each has thirteen
+TICKETS = ("tickets/train.jsonl",)  # files of a domain that a part of the comparison needs
+_DEVELOPMENT = ("cases/dev.jsonl",)
+_PARAPHRASES = ("cases/paraphrases.jsonl", *_DEVELOPMENT)
+_FRESHNESS = ("cases/freshness.jsonl",)
 _WEAK = ("local:",)  # what runs on a laptop beside everything else is too small for its rows to be evidence
 
 
@@ -64,22 +65,20 @@ class ComparisonPlan:
     @property
     def missing(self) -> tuple[str, ...]:
         """What the domain lacks, and what is therefore not measured: a sentence each."""
-        told = []
-        for file, what in (("paraphrases.jsonl", "consistency"), ("freshness.jsonl", "freshness")):
-            path = self.domain.folder / "cases" / file
-            if not path.is_file():
-                told.append(f"{what.capitalize()} is not measured: {path} is not there.")
-        if not has_tickets(self.domain):
-            path = self.domain.folder / "tickets" / "train.jsonl"
-            told.append(f"Label sources that learn from labelled tickets are left out: {path} is not there.")
-        if self.chat and not _tries_cases(self.domain):
-            told.append("Prompts are taken as they are: there are no development cases to choose them on.")
-        return tuple(told)
+        needed = [
+            ("Consistency is not measured", _PARAPHRASES),
+            ("Freshness is not measured", _FRESHNESS),
+            ("Label sources that learn from labelled tickets are left out", TICKETS),
+        ]
+        if self.chat:
+            needed.append(("Prompts are taken as they are", _DEVELOPMENT))
+        absent = ((what, [path for path in paths if not has(self.domain, [path])]) for what, paths in needed)
+        return tuple(f"{what}: {self.domain.folder} lacks {' and '.join(paths)}." for what, paths in absent if paths)
 
 
-def has_tickets(domain: Domain) -> bool:
-    """Does the domain have labelled tickets to learn from?"""
-    return (domain.folder / "tickets" / "train.jsonl").is_file()
+def has(domain: Domain, paths: Sequence[str]) -> bool:
+    """Does the domain's folder have all of these files?"""
+    return all((domain.folder / path).is_file() for path in paths)
 
 
 def arms_of(modes: str | None, ablations: bool, chat: bool, tickets: bool) -> tuple[Arm, ...]:
@@ -132,12 +131,14 @@ def experiment(plan: ComparisonPlan) -> Report:
 
 def _tries(pipelines: Pipelines, domain: Domain) -> tuple[Try, ...]:
     """What each prompt is worth on development cases, the same number for labels and for answers."""
-    cases = _tries_cases(domain)
-    return prompting.measured(pipelines, drawn(cases), shown("Choosing prompts")) if cases else ()
+    if not has(domain, _DEVELOPMENT):
+        return ()
+    return prompting.measured(pipelines, drawn(load(domain, "dev")), shown("Choosing prompts"))
 
 
-def _tries_cases(domain: Domain) -> tuple[Case, ...]:
-    return load(domain, "dev") if (domain.folder / "cases" / "dev.jsonl").is_file() else ()
+def paraphrased(plan: ComparisonPlan) -> tuple[Paraphrased, ...]:
+    """The paraphrases that a run uses; none where the domain lacks them, or the cases that they paraphrase."""
+    return consistency.load(plan.domain)[: len(plan.cases)] if has(plan.domain, _PARAPHRASES) else ()
 
 
 def drawn(cases: Sequence[Case]) -> tuple[Case, ...]:
@@ -146,7 +147,7 @@ def drawn(cases: Sequence[Case]) -> tuple[Case, ...]:
 
 
 def _freshness(pipelines: Pipelines, plan: ComparisonPlan) -> list[Fresh]:
-    if not (plan.domain.folder / "cases" / "freshness.jsonl").is_file():
+    if not has(plan.domain, _FRESHNESS):
         return []
     turns, modes = freshness.load(plan.domain)[: len(plan.cases)], [a for a in plan.arms if a.group is Group.MODE]
     return freshness.compare(pipelines, modes, turns, shown("Publishing and asking again"))
@@ -154,9 +155,9 @@ def _freshness(pipelines: Pipelines, plan: ComparisonPlan) -> list[Fresh]:
 
 def _consistency(pipelines: Pipelines, plan: ComparisonPlan) -> list[Consistent]:
     """Of the label sources among the arms."""
-    if not (plan.domain.folder / "cases" / "paraphrases.jsonl").is_file():
+    if not (paraphrases := paraphrased(plan)):
         return []
-    cases, paraphrases = load(plan.domain, "dev"), consistency.load(plan.domain)[: len(plan.cases)]
+    cases = load(plan.domain, "dev")
     scrub = pipelines.services.pipeline.scrub
     found = []
     for source in shown("Asking in other words")(list(dict.fromkeys(arm.labels for arm in plan.arms))):
@@ -182,8 +183,8 @@ def _run(plan: ComparisonPlan) -> Run:
         openings=openings(path) if is_sealed(plan.name) else 0,
         chat=plan.chat.name if plan.chat else "",
         weak_chat=plan.is_weak,
-        command=shlex.join(["formfact", *sys.argv[1:]]),
-        hardware=f"{os.cpu_count()} cores, {platform.machine()}",
+        command=command_line(),
+        hardware=hardware(),
         made=datetime.now(UTC).date().isoformat(),
         skipped=plan.missing,
     )

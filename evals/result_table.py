@@ -50,6 +50,15 @@ READ = TypeAdapter(ResultTable)
 
 def measured(over: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> ResultTable:
     """What this command found, on this machine, today."""
-    command = shlex.join(["formfact", *sys.argv[1:]])
-    made = f"{os.cpu_count()} cores, {platform.machine()}, {datetime.now(UTC).date().isoformat()}"
-    return ResultTable(command, made, over, tuple(head), tuple(tuple(row) for row in rows))
+    made = f"{hardware()}, {datetime.now(UTC).date().isoformat()}"
+    return ResultTable(command_line(), made, over, tuple(head), tuple(tuple(row) for row in rows))
+
+
+def command_line() -> str:
+    """The command that runs, as it is repeated."""
+    return shlex.join(["formfact", *sys.argv[1:]])
+
+
+def hardware() -> str:
+    """What it runs on: cores and architecture."""
+    return f"{os.cpu_count()} cores, {platform.machine()}"

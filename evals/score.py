@@ -150,7 +150,8 @@ def _case_in_units(case: Case, same: Mapping[str, str]) -> Case:
     expect = case.expect
     facts = tuple(fact.model_copy(update={"values": told(fact.values)}) for fact in expect.facts)
     thread = [m.model_copy(update={"text": in_units(m.text, same)}) for m in case.ticket.thread]
-    ticket = case.ticket.model_copy(update={"body": in_units(case.ticket.body, same), "thread": thread})
+    words = {name: in_units(getattr(case.ticket, name), same) for name in ("subject", "body")}
+    ticket = case.ticket.model_copy(update={**words, "thread": thread})
     wanted = expect.model_copy(update={"facts": facts, "forbidden": told(expect.forbidden)})
     return case.model_copy(update={"expect": wanted, "ticket": ticket})
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from adapters.data.rows import model_text
-from adapters.scrub import Known, Scrubber, nobody
+from adapters.scrub import Known, Scrubber, knows_none
 from retrieval.own_words import plain_text, without_quoted
 from retrieval.questions import Span
 from retrieval.sentences import sentence_spans
@@ -85,7 +85,7 @@ class Received:
         return self.asks[(ticket.subject, ticket.body, *(m.text for m in ticket.thread)).index(message)]
 
 
-def received(ticket: Ticket, scrub: Scrubber, is_known: Known = nobody) -> Received:
+def received(ticket: Ticket, scrub: Scrubber, is_known: Known = knows_none) -> Received:
     """A ticket without personal data and without characters that no reader sees; see `adapters.scrub.Scrubber`."""
     texts = [ticket.subject, ticket.body, *(m.text for m in ticket.thread), *ticket.customer.values()]
     found = scrub.redacted([_visible(text).strip() for text in texts], is_known)

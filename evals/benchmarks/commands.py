@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -17,7 +15,7 @@ from rich.markdown import Markdown
 
 from domains.commands import DomainName
 from evals.progress import shown
-from evals.result_table import measured
+from evals.result_table import command_line, measured
 
 if TYPE_CHECKING:
     from adapters.data.judged import JudgedSet
@@ -70,7 +68,7 @@ def classify(
     from evals.benchmarks.datasets import load
 
     found = load(data, label)
-    chosen, command = _arms(arms, decoder is not None), shlex.join(["formfact", *sys.argv[1:]])
+    chosen, command = _arms(arms, decoder is not None), command_line()
     curves = {}
     for size in _CURVE if curve else (rows,):
         title = f"{shots} rows a label" if shots else f"{size} rows" if size else "all rows"
